@@ -1,7 +1,7 @@
 """What is wrong with how a window is laid out: controls without a name, text that is cut off, widgets that overlap.
 
 :func:`layout_faults` looks at everything that is visible below a widget, at its present size.  Each fault is a sentence that starts with its
-kind: "unnamed", "cut off", "overlap", "squeezed" or "too large", and names the widget and what is around it.
+kind: "unnamed", "cut off", "overlap", "squeezed", "scrolls" or "too large", and names the widget and what is around it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from chorus_gui.ui.widgets.basics import Chip, ElidedLabel, Tile
+from chorus_gui.ui.widgets.basics import Chip, ElidedLabel, EmptyState, Tile
 
 WITH_OWN_PARTS = (QAbstractSpinBox, QComboBox, QTabBar, QMenuBar, QHeaderView, QAbstractScrollArea, QDialogButtonBox, QTabWidget, Tile)
 """Qt lays out what is inside of these; a tile is looked at as a whole."""
@@ -53,11 +53,13 @@ SLACK = 2
 def settled(root: QWidget) -> None:
     """Let the layouts do what was asked of them, until nothing moves any more."""
     before: list[QRect] | None = None
-    for _ in range(20):
+    still = 0
+    for _ in range(30):
         QApplication.processEvents()
         QApplication.sendPostedEvents(None, QEvent.Type.LayoutRequest)
         now = [one.geometry() for one in root.findChildren(QWidget) if one.isVisible()]
-        if now == before:
+        still = still + 1 if now == before else 0
+        if still == 3:  # a layout can begin again in the next turn: tiles take another line when they have their width
             return
         before = now
 
@@ -84,7 +86,7 @@ def _named(one: QWidget) -> str:
     around: list[str] = []
     part = one.parentWidget()
     while part is not None and len(around) < 3:
-        if type(part).__name__ not in ("QWidget", "QStackedWidget") or part.accessibleName():
+        if type(part).__name__ not in ("QWidget", "QStackedWidget", "Stack") or part.accessibleName():
             around.append(f"{type(part).__name__}{f' “{part.accessibleName()[:30]}”' if part.accessibleName() else ''}")
         part = part.parentWidget()
     return f"{type(one).__name__}{f' “{own[:60]}”' if own else ''}{' in ' if around else ''}{' in '.join(around)}"
@@ -156,8 +158,9 @@ def _cut(one: QWidget) -> Iterator[str]:
         else:
             needs = one.sizeHint()
     elif isinstance(one, Chip):
-        if len(one.text()) < min(LEAST_LETTERS, len(one.fact)):
-            yield f"cut off: {_named(one)} of “{one.fact}”"
+        around = one.parentWidget()
+        if one.text() != one.fact and (around is None or one.sizeHint().width() <= around.contentsRect().width()):
+            yield f"cut off: {_named(one)} of “{one.fact}”, and a line of its own would show all of it"
         needs = QSize(0, one.fontMetrics().height())
     elif isinstance(one, Tile):
         needs = one.minimumSizeHint()
@@ -225,10 +228,19 @@ def _squeezed(one: QWidget) -> Iterator[str]:
     elif isinstance(one, QScrollArea):
         if one.horizontalScrollBar().maximum() > 0:
             yield f"cut off: {_named(one)} moves sideways by {one.horizontalScrollBar().maximum()} pixels"
-        if one.verticalScrollBar().maximum() > 0 and one.viewport().height() < LEAST_HEIGHT:
+        moves = one.verticalScrollBar().maximum()
+        if moves > 0 and one.viewport().height() < LEAST_HEIGHT:
             yield f"squeezed: {_named(one)} shows {one.viewport().height()} pixels"
+        if moves > SLACK and (empty := _not_needed(one)) > SLACK:
+            yield f"scrolls: {_named(one)} moves by {moves} pixels, and {empty} of what it shows are empty"
     elif isinstance(one, QTextEdit) and one.height() < 40:
         yield f"squeezed: {_named(one)} is {one.height()} pixels high"
+
+
+def _not_needed(area: QScrollArea) -> int:
+    """How much higher than its words a message is that has a page for itself; pixels."""
+    empty = [one for one in area.findChildren(EmptyState) if one.isVisible()]
+    return max((one.height() - max(one.heightForWidth(one.width()), one.minimumSizeHint().height()) for one in empty), default=0)
 
 
 # --- one over the other -------------------------------------------------------------------------------------------------

@@ -52,7 +52,7 @@ def check_out(workspace: Workspace, ctx: JobContext) -> tuple[str, ...]:
 
 
 def _taken(home: CloudJournal, held: Held) -> tuple[str, ...]:
-    return (f"The journal {home.url} is checked out to {held.local}.", *held.notes)
+    return (*held.notes, f"The journal {home.url} is checked out to {held.local}.")
 
 
 def check_in(workspace: Workspace, ctx: JobContext, *, local_journal: Path | None = None, keep: bool = False) -> tuple[str, ...]:

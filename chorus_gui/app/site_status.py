@@ -184,7 +184,8 @@ def _check_out(known: Known) -> Step:
             again = "it" if known.wrong.files == 1 else "them"
             text = f"{known.wrong.text} Check out the journal to upload {again} again."
             return Step(name, Progress.STOPPED, text, label, Action.CHECK_OUT, headline="The verification found differences")
-        return Step(name, Progress.NOW, custody.detail, label, Action.CHECK_OUT)
+        about = " It is the list of every file that you submit. Starting it uploads no files." if custody.state is Custody.NEW else ""
+        return Step(name, Progress.NOW, f"{custody.detail}{about}", label, Action.CHECK_OUT)
     return Step(name, Progress.STOPPED, custody.detail, "Show options", Action.DECIDE_CUSTODY, headline=custody.text)
 
 
@@ -207,6 +208,9 @@ def _review(known: Known) -> Step:
             return Step(name, Progress.DONE, "Submitted.")
         if review is None:
             return Step(name, Progress.NOW, "Find out what changed on the site since the last submission.", "Scan the site", Action.SCAN)
+        if known.journal is not None and known.journal.interrupted:
+            text = "The last upload was interrupted. What arrived is recorded. Scan to see what is left: nothing is uploaded twice."
+            return Step(name, Progress.NOW, text, "Scan the site again", Action.SCAN, headline="The upload is not complete")
         return Step(name, Progress.NOW, "The journal has changed since the scan.", "Scan the site again", Action.SCAN)
     problems = review.summary.total(ChangeKind.PROBLEM).files
     if _waits_for_approval(review):
@@ -284,14 +288,8 @@ def _ignored(review: ReviewFacts) -> str:
 def _resume(name: str, left: Tally) -> Step:
     """After a stop, a crash or an upload of a part: one button that says how much is left."""
     text = "The last upload did not upload all files. Nothing is uploaded twice."
-    return Step(
-        name,
-        Progress.NOW,
-        text,
-        f"Resume: {plural(left.files, 'file')}, {size(left.bytes)} left",
-        Action.RESUME,
-        headline="The upload is not complete",
-    )
+    label = f"Resume: {plural(left.files, 'file')}, {size(left.bytes)} left"
+    return Step(name, Progress.NOW, text, label, Action.RESUME, headline="The upload is not complete")
 
 
 def _gone(name: str, review: ReviewFacts) -> Step:
@@ -388,7 +386,8 @@ def _nothing_to_do(known: Known) -> bool:
 
 def _warnings(known: Known, next_step: Action) -> tuple[str, ...]:
     wrong = [known.wrong.text] if known.wrong is not None and next_step is not Action.REPAIR else []
-    return (*wrong, *_credential_warnings(known), *_site_warnings(known), *submission_warnings(known))
+    credential = _credential_warnings(known) if next_step is not Action.ENTER_TOKEN else ()
+    return (*wrong, *credential, *_site_warnings(known), *submission_warnings(known))
 
 
 def _credential_warnings(known: Known) -> list[str]:

@@ -237,11 +237,8 @@ def sentences(found: VerifyFacts, *, repairing: bool = False, window: bool = Fal
         said.append(missed(found))
     if not found.bad_total and not found.unchecked_total:
         said.append(agree(compared, "It matches.", "All match."))
-        said += (
-            []
-            if found.reread or repairing
-            else ["To compare their content too, select “Read files again”." if window else "To compare their content too, add --reread."]
-        )
+        if not (found.reread or repairing or window):  # the window has that choice next to the result
+            said.append("To compare their content too, add --reread.")
     if found.extra_total:
         said.append(f"{files(found.extra_total)} in the central store {agree(found.extra_total, 'is', 'are')} not in the journal.")
     return said

@@ -82,8 +82,9 @@ def _save_config(host: Host, intent: intents.SaveConfig) -> None:
     from chorus_gui.app import configuration
 
     def done(file: Path) -> str:
+        others = any(job.kind not in (JobKind.SAVE, JobKind.TEST) for job in host.state.jobs)
         host.open(file)
-        return f"Saved {file.name}." + (" The running job still uses the earlier one." if host.state.jobs else "")
+        return f"Saved {file.name}." + (" The running job still uses the earlier one." if others else "")
 
     host.start(
         JobKind.SAVE,

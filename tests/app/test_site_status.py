@@ -76,6 +76,11 @@ STATES = {
     "changes to approve": (Known(MINE, journal(), review(5)), Action.REVIEW, Grade.INFO),
     "changes to approve, and what could not be read": (Known(MINE, journal(), review(5, problems=1)), Action.REVIEW, Grade.WARNING),
     "the journal changed since the scan": (Known(MINE, journal(), review(5, stale="changed")), Action.SCAN, Grade.INFO),
+    "the computer stopped in the middle of an upload": (
+        Known(MINE, replace(journal(), interrupted=True), review(5, stale="changed")),
+        Action.SCAN,
+        Grade.INFO,
+    ),
     "the drive is gone": (Known(MINE, journal(), review(problems=1, unchanged=0)), Action.SCAN, Grade.BAD),
     "the drive is gone, and nothing was ever submitted": (
         Known(MINE, JournalFacts(Path("j")), review(problems=1, unchanged=0)),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from layoutfaults import layout_faults, settled
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QKeyCombination, QPoint, Qt
 from PySide6.QtGui import QAccessible, QGuiApplication, QKeySequence
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
@@ -166,7 +166,7 @@ class Person:
 
     def key(self, keys: str) -> None:
         """A key with its modifiers, to the window that has the focus."""
-        pressed = QKeySequence(keys)[0]
+        pressed: QKeyCombination = QKeySequence(keys)[0]  # type: ignore[index]  # the stubs do not know it
         target = QGuiApplication.focusWindow() or self._front().windowHandle()
         QTest.keyClick(target, pressed.key(), pressed.keyboardModifiers())
         self.rest(50)

@@ -9,13 +9,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from layoutfaults import layout_faults
+from layoutfaults import layout_faults, settled
 from PySide6.QtCore import QSize
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QMessageBox, QPushButton, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QMessageBox, QPushButton, QScrollArea, QStackedWidget, QWidget
 from pytestqt.qtbot import QtBot
 from uiwalk import SCREENS, Walk
 from uiworld import a_session, run_job, settle
 
+import chorus_gui.ui
 from chorus_gui.app.custody import Side, Sides
 from chorus_gui.app.demo import change_site, make_site, write_config
 from chorus_gui.app.demo.faults import make_faults
@@ -27,6 +28,7 @@ from chorus_gui.core.custody.lock import LockNote
 from chorus_gui.core.custody.state import CustodyState, State
 from chorus_gui.core.errors import Why
 from chorus_gui.core.job import OutcomeKind
+from chorus_gui.core.model import Grade
 from chorus_gui.core.passes import Pass
 from chorus_gui.core.review.changes import select_ids
 from chorus_gui.core.review.staging import Staging
@@ -51,10 +53,13 @@ from chorus_gui.ui.main_window import MainWindow
 from chorus_gui.ui.pages import Services
 from chorus_gui.ui.pages.configuration import ConfigurationPage
 from chorus_gui.ui.pages.review import ReviewPage
+from chorus_gui.ui.pages.review_parts import FOLD
 from chorus_gui.ui.palette import commands
 from chorus_gui.ui.state import JobEnd, JobKind
+from chorus_gui.ui.widgets.basics import EmptyState, FormRow, column
 from chorus_gui.ui.widgets.dialogs import CannotStartDialog, ConfirmDialog, Question, ReasonDialog, ReportDialog
 from chorus_gui.ui.widgets.fold import Fold
+from chorus_gui.ui.widgets.scrolling import Stack, scrolled_if_low
 
 SINCE = datetime(2026, 11, 27, 15, 1, 7).astimezone()
 TOKEN = Waiting(
@@ -65,6 +70,7 @@ TOKEN = Waiting(
     remedy="Get a new SAS token from the central team, and save it in “config.toml”.",
     credential="central",
 )
+ROWS_ON_SMALL_SCREENS = 8
 LONG = "/srv/hospital/research/chorus/2026-spring-submission/with-a-long-name"
 
 
@@ -109,6 +115,95 @@ def test_it_finds_what_is_wrong(qtbot: QtBot) -> None:
     kinds = sorted(fault.partition(":")[0] + (" out" if "reaches" in fault else "") for fault in found)
     assert set(kinds) == {"cut off", "cut off out", "overlap", "too large", "unnamed"}, found
     assert kinds.count("cut off") == 2, found
+
+
+def test_it_finds_a_page_that_scrolls_for_something_hidden(qtbot: QtBot) -> None:
+    hidden, stack, high = QWidget(), QStackedWidget(), QLabel("High")
+    high.setMinimumHeight(700)
+    hidden.setLayout(column(high))
+    stack.addWidget(EmptyState("ready", "Not checked yet", "A pass names missing tables."))
+    stack.addWidget(hidden)
+
+    def shown(content: QWidget) -> QWidget:
+        made = QWidget()
+        qtbot.addWidget(made)
+        made.setLayout(column(scrolled_if_low(column(content)), margins=(0, 0, 0, 0)))
+        made.resize(600, 400)
+        made.show()
+        settled(made)
+        return made
+
+    window = shown(stack)
+    assert [fault.partition(":")[0] for fault in layout_faults(window)] == ["scrolls"]
+    better, first = Stack(), stack.widget(0)
+    assert first is not None
+    better.addWidget(first)
+    better.addWidget(hidden)
+    window = shown(better)
+    assert not layout_faults(window)
+    better.setCurrentIndex(1)
+    settled(window)
+    area = window.findChild(QScrollArea)
+    assert area is not None
+    assert area.verticalScrollBar().maximum() > 0, "what is shown needs the space"
+
+
+def test_no_page_has_a_stack_that_needs_space_for_what_it_hides() -> None:
+    """:class:`Stack` is the one for pages.  The window's own stack holds pages, which scroll themselves."""
+    source = Path(chorus_gui.ui.__file__).parent
+    users = {file.relative_to(source).as_posix() for file in source.rglob("*.py") if "QStackedWidget(" in file.read_text("utf-8")}
+    assert users == {"main_window.py"}
+
+
+@pytest.mark.parametrize("width", [900, 1024, 1093, 1280, 1600])
+def test_the_top_bar_shows_whole_facts(qtbot: QtBot, window: MainWindow, file: Path, width: int) -> None:
+    window.do(intents.OpenConfig(file))
+    settle(qtbot, window.session)
+    state = window.session.state
+    locked = replace(
+        state.custody, text="Checked out by a.colleague on workstation-17.hospital.example since 27 Nov 2026 15:01", grade=Grade.WARNING
+    )
+    credential = replace(state.credential, text="SAS token expires in 47 hours, on 29 Nov 2026", grade=Grade.WARNING)
+    window.resize(width, 700)
+    window.top.render_state(replace(state, custody=locked, credential=credential))
+    settled(window)
+    top = window.top
+    shown = {chip.text() for chip in (top.status, top.journal, top.credential)}
+    assert {locked.text, credential.text} < shown
+    assert all(top.rect().contains(chip.geometry().translated(top._facts.pos())) for chip in (top.status, top.journal, top.credential))
+
+
+def test_messages_leave_space_for_the_changes(qtbot: QtBot, window: MainWindow, file: Path, tmp_path: Path) -> None:
+    """On a small screen, of several messages one is shown, and the others on request."""
+    window.do(intents.OpenConfig(file))
+    settle(qtbot, window.session)
+    run_job(qtbot, window.session, intents.Scan())
+    state = window.session.state
+    assert state.review is not None
+    summary = replace(state.review.summary, notes=["The other places could not be read, so nothing there counts as deleted."] * 3)
+    review = replace(
+        state.review, summary=summary, holds_warning="The held-back list could not be read. What is known here stays held back."
+    )
+    end = JobEnd(99, JobKind.VERIFY, "Verify", OutcomeKind.DONE, "Compared 31 files, by size and MD5. All match the journal.")
+    window.resize(SCREENS["1024×700"])
+    window.show_page("review")
+    window.render_state(replace(state, review=review, last=end))
+    page = window.page("review")
+    assert isinstance(page, ReviewPage)
+    qtbot.waitUntil(lambda: page.area.model.rowCount() > ROWS_ON_SMALL_SCREENS, timeout=10_000)
+    settled(window)
+
+    assert page.area.view.viewport().height() // page.area.view.rowHeight(0) >= ROWS_ON_SMALL_SCREENS
+    more = page.notices.findChild(QPushButton, FOLD)
+    assert more is not None
+    assert more.text() == "Show 3 more messages"
+    more.click()
+    settled(window)
+    assert [one.accessibleName() for one in page.notices.findChildren(QFrame) if one.property("notice")].count(summary.notes[0]) == 3
+    window.resize(1400, 1000)
+    settled(window)
+    folds = page.notices.findChildren(QPushButton, FOLD)
+    assert not [one for one in folds if one.isVisible()], "where there is space, all are shown"
 
 
 def test_pages_in_every_state(qtbot: QtBot, window: MainWindow, file: Path, tmp_path: Path) -> None:
@@ -199,6 +294,30 @@ def test_the_configuration_with_every_field(qtbot: QtBot, window: MainWindow, fi
     page.reload()
     settle(qtbot, window.session)
     assert not walk.faults, walk.report()
+
+
+def test_a_screen_reader_says_the_name_that_is_on_screen(qtbot: QtBot, window: MainWindow, file: Path) -> None:
+    """Also of a field whose name depends on another field."""
+    window.do(intents.OpenConfig(file))
+    settle(qtbot, window.session)
+    page = window.page("configuration")
+    assert isinstance(page, ConfigurationPage)
+    window.show_page("configuration")
+    for place in page.form.places.values():
+        for number in range(place.kinds.count()):
+            place.kinds.setCurrentIndex(number)
+            place.kinds.activated.emit(number)
+            for shown in page.findChildren(FormRow):
+                name = shown._title.text().removesuffix(" *")
+                typed_into = shown.field.focusProxy() or shown.field
+                told = {shown.field.accessibleName(), typed_into.accessibleName()} if shown.isVisibleTo(page) else {name}
+                assert all(one.rpartition(": ")[2] == name for one in told), (name, told)
+    page.reload()
+    settle(qtbot, window.session)
+    row_of = FormRow("Bucket", QLineEdit(), "Its name.", whose="Images")
+    qtbot.addWidget(row_of)
+    row_of.show_words("Container", "Its name.")
+    assert row_of.field.accessibleName() == "Images: Container"
 
 
 def test_the_assistant(qtbot: QtBot, window: MainWindow, file: Path) -> None:

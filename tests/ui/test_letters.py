@@ -12,6 +12,7 @@ from chorus_gui.ui import intents
 from chorus_gui.ui.main_window import MainWindow
 from chorus_gui.ui.pages import Page
 from chorus_gui.ui.session import Session
+from chorus_gui.ui.widgets.scrolling import Stack
 
 
 def lettered(page: QWidget) -> list[tuple[str, str, QWidget]]:
@@ -26,7 +27,7 @@ def together(one: QWidget, other: QWidget) -> bool:
     """They can be on screen at one time: no stack of pages has them on different pages."""
     above = {id(part) for part in _above(one)}
     common = next(part for part in _above(other) if id(part) in above)
-    return not isinstance(common, QStackedWidget)
+    return not isinstance(common, (QStackedWidget, Stack))
 
 
 def _above(one: QWidget) -> list[QWidget]:

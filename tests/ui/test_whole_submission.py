@@ -19,8 +19,9 @@ from azure_places import sas_place, service
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QPushButton, QWidget
+from PySide6.QtWidgets import QApplication, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
+from uikeys import Keyboard, MouseWatch
 from uiworld import settle
 
 from chorus_gui.app.demo.azurite import Azurite
@@ -227,6 +228,91 @@ def check_store_and_journal(blobs: dict[str, bytes], sent: dict[str, bytes], fet
     contents = {name: content for name, content in blobs.items() if not name.endswith(ours) and not name.startswith("journal.db.chorus/")}
     assert sorted(contents.values()) == sorted(sent.values())
     assert all(name.startswith(f"{version}/") for name in contents)
+
+
+def test_a_whole_submission_by_keyboard(
+    qtbot: QtBot, window: MainWindow, site: Path, azurite: Azurite, container: Any, tmp_path: Path
+) -> None:
+    """The same with real keys, and no mouse: Tab leads to everything that a submission needs."""
+    watch, application = MouseWatch(), QApplication.instance()
+    assert application is not None
+    application.installEventFilter(watch)
+    keys, person, file = Keyboard(qtbot, window), Coordinator(qtbot, window), tmp_path / "own" / "config.toml"
+    state = lambda: window.state  # noqa: E731
+    keys.tab_to("Set up this site")
+    keys.press("Space")
+    assistant = person.opened(Assistant)
+    given = sas_place(azurite, container.container_name, hours=720).credentials.sas
+    assert given is not None
+
+    keys.type(str(site))
+    keys.press("Return")
+    keys.wait(lambda: assistant.step is assistant.store)
+    keys.type(container.container_name)
+    keys.tab_to("Another storage account")
+    keys.press("Space")
+    for name, text in (("Storage account", azurite.account), ("Account address", azurite.url)):
+        keys.tab_to(name)
+        keys.press("Ctrl+A")
+        keys.type(text)
+    keys.press("Return")
+    keys.wait(lambda: assistant.step is assistant.credential)
+    keys.type(given.token.reveal())
+    keys.press("Return")
+    keys.wait(lambda: assistant.step is assistant.connection and assistant.next.isEnabled())
+    keys.press("Return")
+    keys.wait(lambda: assistant.step is assistant.preview and assistant.preview.model.rowCount() == len(FILES))
+    keys.press("Return")
+    keys.wait(lambda: assistant.step is assistant.ending)
+    keys.press("Ctrl+A")
+    keys.type(str(file))
+    keys.press("Return")
+    keys.wait(lambda: state().config is not None)
+    person.settle()
+
+    keys.tab_to("Start the journal")
+    keys.press("Space")
+    person.settle()
+    keys.press("Ctrl+R")
+    person.settle()
+    keys.press("Ctrl+4")
+    review = person.page("review", ReviewPage)
+    keys.press("Ctrl+F")
+    keys.type(HELD)
+    keys.wait(lambda: review.area.model.rowCount() == 1)
+    keys.tab_to(review.area.view.accessibleName())
+    keys.press("Ctrl+A")
+    keys.press("Ctrl+H")
+    person.opened(ReasonDialog)
+    keys.type("consent is being asked for")
+    keys.press("Return")
+    person.settle()
+    keys.press("Ctrl+Return")
+    person.opened(ApproveDialog)
+    keys.press("Return")
+    person.settle()
+    upload = person.page("upload", UploadPage)
+    assert upload.summary.heading.text() == "The upload is complete"
+
+    keys.tab_to("Verify…")
+    keys.press("Space")
+    verify = person.page("verify", VerifyPage)
+    keys.tab_to("By size and MD5 (fast)")
+    keys.press("Right")
+    keys.tab_to("Verify")
+    keys.press("Space")
+    person.settle()
+    keys.wait(lambda: verify.status.text().startswith("Compared 3 files, by their content. All match the journal."))
+    keys.press("Ctrl+1")
+    keys.tab_to("Check in the journal")
+    keys.press("Space")
+    person.settle()
+    assert state().custody.state is Custody.FREE
+    application.removeEventFilter(watch)
+    assert watch.used == 0
+    sent = {path: content for path, content in FILES.items() if path != HELD}
+    blobs = {blob.name: container.download_blob(blob.name).readall() for blob in container.list_blobs()}
+    check_store_and_journal(blobs, sent, tmp_path / "fetched.db")
 
 
 # --- on a real screen ---------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import Any
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QFrame, QStackedWidget, QWidget
+from PySide6.QtWidgets import QFrame, QWidget
 
 from chorus_gui.app import sampling
 from chorus_gui.app.answers import Answers, compose
@@ -24,7 +24,7 @@ from chorus_gui.ui.state import JobKind, SessionState
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import Picture, button, column, label, row, set_grade
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Dialog, Question
-from chorus_gui.ui.widgets.scrolling import scrolled_if_low
+from chorus_gui.ui.widgets.scrolling import Stack, scrolled_if_low
 
 
 class StepMark(QWidget):
@@ -71,7 +71,7 @@ class Assistant(Dialog):
         self.lead = label("", "muted", wrap=True)
         self.error = label("", wrap=True, selectable=True)
         set_grade(self.error, Grade.BAD)
-        self.stack = QStackedWidget()
+        self.stack = Stack()
         self.back = button("&Back", "Show the previous step; what you entered is kept")
         self.next = button("&Next", "Show the next step (Enter)", primary=True)
         self.cancel = button("Cancel", "Close the assistant without saving (Esc)")

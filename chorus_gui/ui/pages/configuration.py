@@ -353,8 +353,13 @@ class ConfigurationPage(Page):
             ask_save_faulty(self, len(self._checked.faults), lambda: self._write(draft, overwrite=False))
             return
         if (both := draft.with_the_same_credential()) is not None:
-            ask_for_both(self, lambda: self._write(both, overwrite=overwrite), lambda: self._write(draft, overwrite=overwrite))
+            ask_for_both(self, lambda: self._write_both(both, overwrite=overwrite), lambda: self._write(draft, overwrite=overwrite))
             return
+        self._write(draft, overwrite=overwrite)
+
+    def _write_both(self, draft: Draft, *, overwrite: bool) -> None:
+        """The page shows what is saved: otherwise the journal's new token would look like an unsaved change of this page."""
+        self._apply(draft)
         self._write(draft, overwrite=overwrite)
 
     def _write(self, draft: Draft, *, overwrite: bool) -> None:

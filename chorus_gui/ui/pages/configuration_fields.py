@@ -291,8 +291,9 @@ class KeyRow(FormRow):
             self.input,
             EXPLANATIONS.get(where[0], self.key.explanation) if explained else "",
             required=self.key.required and where[1] == DEFAULT,
+            whose="" if where[1] == DEFAULT else str(where[1]),
         )
-        self._name = name if where[1] == DEFAULT else f"{where[1]}: {name}"
+        self._name = name
         self.input.edited.connect(lambda value: self.edited.emit(self.where, value))
         self._warning = label("", wrap=True, selectable=True)
         set_grade(self._warning, Grade.WARNING)
@@ -313,8 +314,12 @@ class KeyRow(FormRow):
     def show_place(self, draft: Draft, name: str, explanation: str) -> None:
         """What the text says, where what the field means depends on the kind of place."""
         self.show_words(name, explanation)
-        self._name = name if self.where[1] == DEFAULT else f"{self.where[1]}: {name}"
         self.show_draft(draft)
+
+    def show_words(self, name: str, explanation: str) -> None:
+        """Another name and explanation; a screen reader says the same."""
+        self._name = name
+        super().show_words(name, explanation)
 
     @property
     def has_fallback(self) -> bool:
@@ -326,7 +331,7 @@ class KeyRow(FormRow):
         dotted = draft.dotted(self.where)
         editor = self.input.editor
         if not isinstance(self.input, ModalitiesField):  # each of its boxes has a name of its own
-            editor.setAccessibleName(self._name)
+            editor.setAccessibleName(self.spoken(self._name))
         editor.setAccessibleDescription(self.key.explanation)
         editor.setToolTip(plain_text(f"{self.key.explanation}\n{dotted}"))
         if isinstance(self.input, ModalitiesField):

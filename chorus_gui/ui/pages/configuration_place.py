@@ -73,8 +73,7 @@ class PlaceSection(QWidget):
         for form in FORMS:
             self.kinds.addItem(form.title, form.kind)
         self.kinds.activated.connect(lambda _: self._choose_kind())
-        self._kind_row = FormRow("Files are in", self.kinds, " ")
-        self.kinds.setAccessibleName(f"{self._name}: files are in")
+        self._kind_row = FormRow("Files are in", self.kinds, " ", whose=self._name)
         self.path = self._make_row(("site.path", self.modality))
         assert isinstance(self.path.input, AddressField)
         self.path.input.also.connect(self._also)
@@ -358,8 +357,7 @@ class _Cloud(QWidget):
             self.ways.addItem(way.title, way.name)
         self.ways.setPlaceholderText("Choose how to sign in")
         self.ways.activated.connect(lambda _: self.chosen.emit(self._form.way(self.ways.currentData())))
-        self._way_row = FormRow("Sign-in", self.ways, " ")
-        self.ways.setAccessibleName(f"{name}: sign-in")
+        self._way_row = FormRow("Sign-in", self.ways, " ", whose=name)
         asked = sorted({key for way in form.ways for key in way.keys}, key=CREDENTIALS.index)
         always = [make_row((f"site.{key}", modality)) for key in form.always]
         for key, key_row in zip(form.always, always, strict=True):

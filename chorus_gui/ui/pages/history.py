@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QPushButton, QStackedWidget, QTableView, QTabWidget, QWidget
+from PySide6.QtWidgets import QPushButton, QTableView, QTabWidget, QWidget
 
 from chorus_gui.app.journal import local_history
 from chorus_gui.app.unattended.seen import Unattended, unattended
@@ -34,6 +34,7 @@ from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import EmptyState, button, column, label, row
 from chorus_gui.ui.widgets.charts import BarChart
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Question
+from chorus_gui.ui.widgets.scrolling import Stack, scrolled_if_low
 from chorus_gui.ui.widgets.tables import set_widths, table
 
 T = TypeVar("T")
@@ -51,10 +52,10 @@ class HistoryTab(QWidget):
         inside = column(*above, view, self.buttons, space=2 * SPACE)
         inside.setStretch(len(above), 1)
         body.setLayout(inside)
-        self._stack = QStackedWidget()
+        self._stack = Stack()
         self._stack.addWidget(body)
         self._stack.addWidget(empty)
-        self.setLayout(column(self._stack, margins=(0, 2 * SPACE, 0, 0)))
+        self.setLayout(column(scrolled_if_low(column(self._stack, margins=(0, 2 * SPACE, 0, 0))), space=0))
 
     def show_rows(self, rows: Sequence[Any]) -> None:
         """Show these, or the empty state."""
@@ -157,7 +158,8 @@ class HistoryPage(Page):
             (self.open_run, self.json_run, self.folder_run),
         )
         automatic = QWidget()
-        automatic.setLayout(column(self.scheduled, self.runs, space=SPACE, margins=(0, 2 * SPACE, 0, 0)))
+        inside = column(self.scheduled, self.runs, space=SPACE, margins=(0, 2 * SPACE, 0, 0))
+        automatic.setLayout(column(scrolled_if_low(inside), space=0))
         tabs = (
             (self.versions, "V&ersions"),
             (self.receipts, "Rece&ipts"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSignalBlocker, Qt
-from PySide6.QtWidgets import QComboBox, QSplitter, QStackedWidget, QWidget
+from PySide6.QtWidgets import QComboBox, QSplitter, QWidget
 
 from chorus_gui.app.readiness_facts import ReadinessFacts, RuleLine
 from chorus_gui.app.readiness_report import CAUTION
@@ -20,6 +20,7 @@ from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import Card, ElidedLabel, EmptyState, button, column, label, row, set_grade
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Question, ReasonDialog
 from chorus_gui.ui.widgets.files import ask_save
+from chorus_gui.ui.widgets.scrolling import Stack
 from chorus_gui.ui.widgets.tables import set_widths, table
 
 KINDS = "Comma-separated values (*.csv);;Page to print (*.html)"
@@ -59,7 +60,7 @@ class ReadinessPage(Page):
         self.rule = RulePane()
         self.caution = label(CAUTION, "muted", wrap=True)
         self.empty = EmptyState("ready", "", "")
-        self.stack = QStackedWidget()
+        self.stack = Stack()
         self._put_together()
         self._connect()
 

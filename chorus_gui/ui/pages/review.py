@@ -10,7 +10,7 @@ from typing import Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
-from PySide6.QtWidgets import QStackedWidget, QWidget
+from PySide6.QtWidgets import QWidget
 
 from chorus_gui.app.readiness_facts import places
 from chorus_gui.app.review import patient_is_held, reasons
@@ -42,10 +42,13 @@ from chorus_gui.ui.state import JobKind, JobProgress, SessionState
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import ElidedLabel, EmptyState, button, column, label, row
 from chorus_gui.ui.widgets.files import ask_open, ask_save
+from chorus_gui.ui.widgets.scrolling import Stack
 
 CSV = "Comma-separated values (*.csv)"
 HOLDS = "Held-back lists (*.toml)"
 COMPACT_BELOW = 640
+LIST_LEAST = 352
+"""Space for the filters, the headings and eight changes: with messages above them, a small screen scrolls; pixels."""
 SHOW_ALL = "Show all changes"
 
 
@@ -71,15 +74,16 @@ class ReviewPage(Page):
         self.tiles = Tiles()
         self.area = ChangesArea(services)
         self.pending = PendingArea(services)
-        self.lists = QStackedWidget()
+        self.lists = Stack()
         self.lists.addWidget(self.area)
         self.lists.addWidget(self.pending)
+        self.lists.setMinimumHeight(LIST_LEAST)
         self.empty = EmptyState("review", "", "")
         body = QWidget()
         inside = column(self.changed, self.tiles, self.lists, space=SPACE + 4)
         inside.setStretch(2, 1)
         body.setLayout(inside)
-        self.stack = QStackedWidget()
+        self.stack = Stack()
         self.stack.addWidget(self.empty)
         self.stack.addWidget(body)
         title = column(label("Review", "title"), self.lead, space=SPACE // 2)
@@ -87,6 +91,7 @@ class ReviewPage(Page):
         head.setStretch(0, 1)
         whole = column(head, self.scan, self.notices, self.stack, space=2 * SPACE, margins=(24, 20, 24, 24))
         whole.setStretch(3, 1)
+        self._whole = whole
         self.set_content(whole)
         QShortcut(QKeySequence("Ctrl+Return"), self, self._approve)
         QShortcut(QKeySequence(QKeySequence.StandardKey.Undo), self, self._undo_hold)
@@ -118,6 +123,7 @@ class ReviewPage(Page):
         area.export_holds.connect(self._export_holds)
         area.import_holds.connect(self._import_holds)
         area.open_file.connect(self._open_file)
+        self.addAction(area.find_action)  # Ctrl+F, wherever on the page the focus is
 
     # --- rendering --------------------------------------------------------------------------------------------------
 
@@ -146,7 +152,10 @@ class ReviewPage(Page):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """In a low window the table is more important than large tiles."""
         super().resizeEvent(event)
-        self.tiles.set_compact(compact=self.height() < COMPACT_BELOW)
+        compact = self.height() < COMPACT_BELOW
+        self.tiles.set_compact(compact=compact)
+        self.notices.set_compact(compact=compact)
+        self._whole.setSpacing(SPACE if compact else 2 * SPACE)
 
     def progress(self, progress: JobProgress) -> None:
         """Live counts of a scan."""

@@ -386,8 +386,12 @@ class NoticeView:
     tip: str = ""
 
 
+ORDER = (Grade.BAD, Grade.WARNING, Grade.INFO, Grade.GOOD)
+FOLD = "fold_notices"
+
+
 class Notices(QWidget):
-    """One below the other.  ``acted`` with the :class:`NoticeView` whose button was pressed."""
+    """One below the other; in a low window the most serious one, and the others on request.  ``acted`` with the view whose button was pressed."""
 
     acted = Signal(object)
 
@@ -395,22 +399,36 @@ class Notices(QWidget):
         super().__init__()
         self._column = column(space=SPACE)
         self.setLayout(self._column)
-        self._shown: tuple[Sequence[NoticeView], bool] | None = None
+        self._views: Sequence[NoticeView] = ()
+        self._busy = self._compact = self._unfolded = False
 
     def show_notices(self, views: Sequence[NoticeView], *, busy: bool) -> None:
         """Show these; while a job runs, their buttons are disabled."""
-        if (views, busy) == self._shown:
-            return
-        self._shown = (views, busy)
+        if (views, busy) != (self._views, self._busy):
+            self._views, self._busy = views, busy
+            self._draw()
+
+    def set_compact(self, *, compact: bool) -> None:
+        """Of several, show one, where there is little space."""
+        self._compact = compact
+        self._draw()
+
+    def _draw(self) -> None:
         while (item := self._column.takeAt(0)) is not None:
             if (widget := item.widget()) is not None:
                 widget.hide()
                 widget.deleteLater()
-        for view in views:
-            self._column.addWidget(self._notice(view, busy))
+        fold = self._compact and len(self._views) > 1
+        views = sorted(self._views, key=lambda view: ORDER.index(view.grade)) if fold else self._views
+        for number, view in enumerate(views[:1] if fold and not self._unfolded else views):
+            self._column.addWidget(self._notice(view, fold=fold and number == 0))
         self.setVisible(bool(views))
 
-    def _notice(self, view: NoticeView, busy: bool) -> QFrame:
+    def _fold(self) -> None:
+        self._unfolded = not self._unfolded
+        self._draw()
+
+    def _notice(self, view: NoticeView, *, fold: bool) -> QFrame:
         made = QFrame()
         made.setProperty("notice", view.grade.value)
         text: QLabel = label(view.text, wrap=True)
@@ -419,8 +437,14 @@ class Notices(QWidget):
         layout.setStretch(0, 1)
         if view.action:
             act = button(view.action, view.tip)
-            act.setEnabled(not busy)
+            act.setEnabled(not self._busy)
             act.clicked.connect(lambda: self.acted.emit(view))
             layout.addWidget(act)
+        if fold:
+            others = words.count_of(len(self._views) - 1, "more message")
+            more = button("Show fewer" if self._unfolded else f"Show {others}", "Show all messages, or only the first one", flat=True)
+            more.setObjectName(FOLD)
+            more.clicked.connect(self._fold)
+            layout.addWidget(more)
         made.setLayout(layout)
         return made

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QGuiApplication, QKeySequence
-from PySide6.QtWidgets import QAbstractItemView, QLineEdit, QSizePolicy, QStackedWidget, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QLineEdit, QSizePolicy, QWidget
 
 from chorus_gui.ui import words
 from chorus_gui.ui.models.pending import MODALITY, PATH, SIZE, VERSION, WHY, PendingModel
@@ -12,6 +12,7 @@ from chorus_gui.ui.pages import Services
 from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import EmptyState, button, column, label, row
+from chorus_gui.ui.widgets.scrolling import Stack
 from chorus_gui.ui.widgets.tables import set_widths, table
 
 DEBOUNCE_MS = 250
@@ -54,7 +55,7 @@ class PendingArea(QWidget):
         self.nothing = EmptyState(
             "search", "No pending file matches the filter", "Clear the search to see all pending files.", "Clear search"
         )
-        self.stack = QStackedWidget()
+        self.stack = Stack()
         self.stack.addWidget(self.view)
         self.stack.addWidget(self.nothing)
         tools = row(self.search, self.shown, self.changes)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QItemSelectionModel, QSignalBlocker, Qt, QTimer, Signal, SignalInstance
 from PySide6.QtGui import QAction, QGuiApplication, QKeySequence, QResizeEvent
-from PySide6.QtWidgets import QBoxLayout, QComboBox, QLineEdit, QMenu, QSizePolicy, QSplitter, QStackedWidget, QWidget
+from PySide6.QtWidgets import QBoxLayout, QComboBox, QLineEdit, QMenu, QSizePolicy, QSplitter, QWidget
 
 from chorus_gui.core.model import Change
 from chorus_gui.core.review.values import Query
@@ -26,6 +26,7 @@ from chorus_gui.ui.state import UndoList
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import EmptyState, button, column, label, row
 from chorus_gui.ui.widgets.copying import copier_of
+from chorus_gui.ui.widgets.scrolling import Stack
 
 DEBOUNCE_MS = 250
 LONGEST_COUNT = "1,000,000 changes"
@@ -33,7 +34,6 @@ DETAILS_FROM, TREE_DETAILS_FROM = 760, 1000
 """From this width on, the table and the details fit next to each other; the tree has a column that says nearly as much."""
 UNDO_WIDTH = 260
 """The text next to Undo has at least this much space; pixels."""
-"""From left to right: what a narrow window shows is what decides."""
 
 
 class ChangesArea(QWidget):
@@ -93,7 +93,7 @@ class ChangesArea(QWidget):
             "Clear the filters to see all changes of the scan.",
             "Clear filters",
         )
-        self.stack = QStackedWidget()
+        self.stack = Stack()
         self.stack.addWidget(self.view)
         self.stack.addWidget(self.nothing)
         self.stack.addWidget(self.tree)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from PySide6.QtWidgets import QStackedWidget, QWidget
+from PySide6.QtWidgets import QWidget
 
 from chorus_gui.app.site_status import Action
 from chorus_gui.core.config.model import UploadMethod
@@ -22,6 +22,7 @@ from chorus_gui.ui.state import SENDING, JobEnd, JobKind, JobProgress, JobView, 
 from chorus_gui.ui.status import status_of
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import EmptyState, button, column, label, row, scrolled, set_icon
+from chorus_gui.ui.widgets.scrolling import Stack
 
 TABLE_SECONDS = 0.25
 FLIGHT_SECONDS = 0.5
@@ -121,7 +122,7 @@ class UploadPage(Page):
         self._content.setStretch(3, 1)
         body = QWidget()
         body.setLayout(self._content)
-        self.stack = QStackedWidget()
+        self.stack = Stack()
         self._area = scrolled(body, "Upload")
         self.stack.addWidget(self._area)
         self.stack.addWidget(self.empty)
@@ -227,6 +228,8 @@ class UploadPage(Page):
         self.summary.verify.setVisible(bool(state.journal and state.journal.versions))
         self.summary.check_in.setVisible(state.custody.can_check_in)
         self.summary.check_in.setEnabled(not state.busy)
+        status = status_of(state)
+        self.summary.show_next(status.next.action if status is not None and not left else Action.NOTHING)
 
     def progress(self, progress: JobProgress) -> None:
         """Draw how far the upload is."""

@@ -7,14 +7,15 @@ from pathlib import Path
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QProgressBar, QSizePolicy, QTreeView, QWidget
 
+from chorus_gui.app.site_status import Action
 from chorus_gui.core.model import Failure, Grade
-from chorus_gui.ui import intents, words
+from chorus_gui.ui import intents, theme, words
 from chorus_gui.ui.models.failures import FILE, SIZE, FailuresModel
 from chorus_gui.ui.models.progress import FAILED, FRACTION_ROLE, MODALITY, PROGRESS, WORKER_COLUMNS, ActiveModel, ProgressModel, UploadRun
 from chorus_gui.ui.models.rows import RowsModel
 from chorus_gui.ui.state import JobEnd, JobView
 from chorus_gui.ui.theme import SPACE
-from chorus_gui.ui.widgets.basics import Card, ElidedLabel, button, column, label, row, set_grade
+from chorus_gui.ui.widgets.basics import Card, ElidedLabel, button, column, label, row, set_grade, set_icon
 from chorus_gui.ui.widgets.charts import LineChart
 from chorus_gui.ui.widgets.copying import copying
 from chorus_gui.ui.widgets.files import ask_save
@@ -163,7 +164,7 @@ def status_text(job: JobView, run: UploadRun | None) -> str:
 
 
 class SummaryCard(Card):
-    """How the last upload ended, and what to do next."""
+    """How the last upload ended, and what to do next: that button is blue."""
 
     def __init__(self) -> None:
         self.heading = label("", "heading")
@@ -177,6 +178,15 @@ class SummaryCard(Card):
         super().__init__(
             column(self.heading, self.text, row(self.next, self.receipt, self.verify, self.check_in, None, space=SPACE), space=SPACE + 2)
         )
+
+    def show_next(self, action: Action) -> None:
+        """Draw attention to the button of the next step, if it is one of these."""
+        for made, icon, means in ((self.verify, "verify", Action.VERIFY), (self.check_in, "lock", Action.CHECK_IN)):
+            value = "true" if action is means else ""
+            if (made.property("primary") or "") != value:
+                made.setProperty("primary", value)
+                theme.restyle(made)
+                set_icon(made, icon)
 
     def show_left(self, heading: str, text: str) -> None:
         """What is still to be uploaded, if no upload has ended."""

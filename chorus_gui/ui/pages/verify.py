@@ -9,7 +9,7 @@ from typing import Any
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QAction, QGuiApplication, QKeySequence
-from PySide6.QtWidgets import QLineEdit, QProgressBar, QStackedWidget, QWidget
+from PySide6.QtWidgets import QLineEdit, QProgressBar, QWidget
 
 from chorus_gui.app import verdict_book as verdicts
 from chorus_gui.app.verdict_book import Verified
@@ -26,6 +26,7 @@ from chorus_gui.ui.status import why_not_repair
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import Card, EmptyState, Tile, button, column, label, row, set_grade
 from chorus_gui.ui.widgets.files import ask_save
+from chorus_gui.ui.widgets.scrolling import Stack
 from chorus_gui.ui.widgets.tables import set_widths, table
 
 LIVE_SECONDS = 0.5
@@ -99,7 +100,7 @@ class VerifyPage(Page):
         self.detail = label("", "muted", wrap=True, selectable=True)
         self.detail.setAccessibleName("Result for the selected file")
         self.empty = EmptyState("verify", "", "")
-        self.stack = QStackedWidget()
+        self.stack = Stack()
         self._put_together()
 
     def _put_together(self) -> None:

@@ -28,8 +28,6 @@ from chorus_gui.ui.widgets import icons
 
 ICON_GAP = 4
 """between an icon and the words of its button, in addition to the gap of the style"""
-CHIP_LETTERS = 48
-"""A longer fact is shortened; its tooltip has all of it."""
 CHIP_LEAST = 96
 """The least width of a chip; pixels."""
 
@@ -227,7 +225,7 @@ class Chip(QPushButton):
     def show_fact(self, text: str, grade: Grade, detail: str = "") -> None:
         """Show it; an empty text hides the chip."""
         self.setVisible(bool(text))
-        self._full = text if len(text) <= CHIP_LETTERS else f"{text[: CHIP_LETTERS - 1]}…"
+        self._full = text
         self.setText(self._full)
         self.setToolTip(plain_text(detail or text))
         self.setAccessibleName(f"{self._name}: {text}")
@@ -403,12 +401,12 @@ class EmptyState(QWidget):
 
 
 class FormRow(QWidget):
-    """A field with its name, an explanation, and space for what is wrong with it."""
+    """A field with its name, an explanation, and space for what is wrong with it.  ``whose``: what a screen reader says before the name."""
 
-    def __init__(self, name: str, field: QWidget, explanation: str = "", *, required: bool = False) -> None:
+    def __init__(self, name: str, field: QWidget, explanation: str = "", *, required: bool = False, whose: str = "") -> None:
         super().__init__()
         self.field = field
-        self._required = required
+        self._required, self._whose = required, whose
         self._title = label(f"{name} *" if required else name, "strong")
         self._title.setBuddy(field)
         self._explanation = label(explanation, "muted", wrap=True)
@@ -417,7 +415,7 @@ class FormRow(QWidget):
         self._fault = label("", wrap=True, selectable=True)
         set_grade(self._fault, Grade.BAD)
         self._fault.hide()
-        field.setAccessibleName(name)
+        field.setAccessibleName(self.spoken(name))
         field.setAccessibleDescription(explanation)
         if explanation and not field.toolTip():
             field.setToolTip(plain_text(explanation))
@@ -428,8 +426,15 @@ class FormRow(QWidget):
         self._title.setText(f"{name} *" if self._required else name)
         self._explanation.setText(explanation)
         self._explanation.setVisible(bool(explanation))
+        for one in (self.field, self.field.focusProxy()):  # a field of several parts, and the one that is typed into
+            if one is not None:
+                one.setAccessibleName(self.spoken(name))
         self.field.setAccessibleDescription(explanation)
         self.field.setToolTip(plain_text(explanation))
+
+    def spoken(self, name: str) -> str:
+        """What a screen reader calls a field of this name."""
+        return f"{self._whose}: {name}" if self._whose else name
 
     def show_fault(self, text: str) -> None:
         """Say what is wrong; "" for nothing."""

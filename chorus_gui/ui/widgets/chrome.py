@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QButtonGroup, QFrame, QProgressBar, QSizePolicy, QToolButton, QVBoxLayout
+from PySide6.QtWidgets import QBoxLayout, QButtonGroup, QFrame, QProgressBar, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from chorus_gui.app.values import StoreKind
 from chorus_gui.app.verified import REPAIR_LABEL
@@ -18,11 +18,10 @@ from chorus_gui.ui.state import JobEnd, JobKind, JobProgress, JobView, SessionSt
 from chorus_gui.ui.status import spoken, status_of, why_not_repair
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import Chip, ElidedLabel, Picture, button, label, row, set_icon
+from chorus_gui.ui.widgets.flow import FlowLayout
 
 RAIL_WIDTH = 176
 SITE_LEAST = 90
-CONTAINER_FROM = 960
-"""From this width of the top bar on, it names the container; pixels."""
 
 
 class Rail(QFrame):
@@ -70,7 +69,10 @@ class Rail(QFrame):
 
 
 class TopBar(QFrame):
-    """Which site, which store, where the site is in its submission, who has the journal, how long the credential is valid."""
+    """Which site, which store, where the site is in its submission, who has the journal, how long the credential is valid.
+
+    If all of it fits, it is one line.  Otherwise the facts have lines of their own: they matter most, so they are shortened last.
+    """
 
     intent = Signal(object)
 
@@ -87,27 +89,34 @@ class TopBar(QFrame):
         self.journal.clicked.connect(lambda: self.intent.emit(intents.ShowPage("overview", "custody")))
         self.credential = Chip("Credential")
         self.credential.clicked.connect(lambda: self.intent.emit(intents.ShowPage("configuration", "credentials")))
-        line = row(
-            self.site,
-            self.badge,
-            self.container,
-            self.status,
-            self.journal,
-            self.credential,
-            space=2 * SPACE,
-            margins=(3 * SPACE, 10, 2 * SPACE, 10),
-        )
-        line.setStretch(0, 3)
-        line.setStretch(2, 4)
-        self.setLayout(line)
-        self.site.setMinimumWidth(SITE_LEAST)
-        self._placed = False
-        self._drawn: SessionState | None = None
+        self._names = row(self.site, self.badge, self.container, None, space=2 * SPACE)
+        for one in (self.site, self.container):
+            one.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)  # all of it, where there is space
+            one.setMinimumWidth(SITE_LEAST)
+        self._facts = QWidget()
+        self._flow = FlowLayout(SPACE)
+        for chip in (self.status, self.journal, self.credential):
+            self._flow.addWidget(chip)
+        self._facts.setLayout(self._flow)
+        self._lines = row(self._names, self._facts, space=2 * SPACE, margins=(3 * SPACE, 10, 2 * SPACE, 10))
+        self._lines.setStretch(0, 1)
+        self.setLayout(self._lines)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """In a narrow window, the status matters more than the name of the container."""
+        """In one line, or in several."""
         super().resizeEvent(event)
-        self.container.setVisible(self._placed and self.width() >= CONTAINER_FROM)
+        self._arrange()
+
+    def _arrange(self) -> None:
+        edges = self._lines.contentsMargins()
+        needed = edges.left() + self._names.sizeHint().width() + 2 * SPACE + self._flow.sizeHint().width() + edges.right()
+        wide = needed <= self.width()
+        direction = QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom
+        if self._lines.direction() is not direction:
+            self._lines.setDirection(direction)
+            self._lines.setSpacing(2 * SPACE if wide else SPACE - 2)
+            across = QSizePolicy.Policy.Fixed if wide else QSizePolicy.Policy.Preferred
+            self._facts.setSizePolicy(across, QSizePolicy.Policy.Preferred)
 
     def render_state(self, state: SessionState) -> None:
         """Draw the state."""
@@ -135,13 +144,14 @@ class TopBar(QFrame):
         self.container.set_full(
             f"{account} / {place.container}/{place.prefix}".rstrip("/") if account and place else place.text if place else ""
         )
-        self._placed = place is not None
-        self.container.setVisible(self._placed and self.width() >= CONTAINER_FROM)
+        self.container.setVisible(place is not None)
         status = status_of(state)
         self.status.show_fact(status.headline if status else "", status.grade if status else Grade.INFO, spoken(status) if status else "")
         custody, credential = state.custody, state.credential
         self.journal.show_fact(custody.text if config else "", custody.grade, custody.detail)
         self.credential.show_fact(credential.text if config else "", credential.grade, credential.detail)
+        self._facts.setVisible(any(not chip.isHidden() for chip in (self.status, self.journal, self.credential)))
+        self._arrange()
 
 
 def site_name(state: SessionState) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QMargins, QSize, Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QFrame, QLayout, QScrollArea, QWidget
+from PySide6.QtWidgets import QApplication, QFrame, QLayout, QScrollArea, QVBoxLayout, QWidget
 
 from chorus_gui.ui.theme import SPACE
 
@@ -61,6 +61,56 @@ class LowArea(QScrollArea):
         """The width of the content and of the scroll bar; it can be low."""
         bar = self.verticalScrollBar().sizeHint().width()
         return QSize(self.widget().minimumSizeHint().width() + bar, super().minimumSizeHint().height())
+
+
+class Stack(QWidget):
+    """Shows one of several widgets, and needs the space of that one only: a page must not scroll because of something that is hidden.
+
+    A QStackedWidget is as high as the highest of its widgets.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._all: list[QWidget] = []
+        self._now = -1
+        self._place = QVBoxLayout(self)
+        self._place.setContentsMargins(0, 0, 0, 0)
+
+    def addWidget(self, widget: QWidget) -> None:
+        """One more; the first one is shown."""
+        self._all.append(widget)
+        self._now = max(self._now, 0)
+        if len(self._all) > 1:
+            widget.hide()
+        self._place.addWidget(widget)
+
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._all)
+
+    def currentIndex(self) -> int:
+        """Which one is shown, from 0; -1 if there is none."""
+        return self._now
+
+    def currentWidget(self) -> QWidget | None:
+        """The one that is shown."""
+        return self._all[self._now] if self._all else None
+
+    def setCurrentIndex(self, number: int) -> None:
+        """Show another one.  If the focus was in the one before, it is in this one afterwards."""
+        before, focus = self.currentWidget(), QApplication.focusWidget()
+        if before is None or number == self._now:
+            return
+        self._now, after = number, self._all[number]
+        before.hide()
+        after.show()
+        if focus is not None and before.isAncestorOf(focus):
+            fields = (one for one in after.findChildren(QWidget) if one.focusPolicy() & Qt.FocusPolicy.TabFocus and one.isVisibleTo(after))
+            (after.focusWidget() or next(fields, after)).setFocus()
+
+    def setCurrentWidget(self, widget: QWidget) -> None:
+        """The same."""
+        self.setCurrentIndex(self._all.index(widget))
 
 
 def scrolled_if_low(layout: QLayout) -> QScrollArea:
