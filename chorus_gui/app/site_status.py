@@ -399,7 +399,12 @@ def _credential_warnings(known: Known) -> list[str]:
 def _site_warnings(known: Known) -> list[str]:
     review, out = known.review, list[str]()
     if review is None or review.stale:
-        return out
+        last = _last_run(known) if _sent_since_scan(known) else None
+        return (
+            [f"The last submission could not read {plural(last.problems, 'item')} on the site. The receipt names what."]
+            if last and last.problems
+            else out
+        )
     problems = review.summary.total(ChangeKind.PROBLEM).files
     if problems and not (review.out_of_reach and problems == len(review.out_of_reach)):
         out.append(f"{plural(problems, 'item')} on the site could not be read.")

@@ -194,6 +194,8 @@ class ReceiptFacts:
     """a verification of a part of the version's files"""
     unchecked: int = 0
     """files that a verification could not check"""
+    problems: int = 0
+    """files and folders of the site that could not be read"""
 
 
 @dataclass(frozen=True, slots=True)

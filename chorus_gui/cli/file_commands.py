@@ -245,7 +245,7 @@ def _part(args: argparse.Namespace) -> Part:
     from chorus_gui.app.journal import read_list
     from chorus_gui.app.options import Part
 
-    patients = frozenset(line.strip() for line in read_list(Path(args.patients))) if args.patients else None
+    patients = frozenset(line.strip() for line in read_list(Path(args.patients), each="patient")) if args.patients else None
     return Part(args.newest, args.sample, patients)
 
 

@@ -226,6 +226,10 @@ def test_on_the_command_line(world: World, tmp_path: Path, capsys: pytest.Captur
     (world.central / "v1" / A).unlink()
     assert "compared 1 file" in run(f"file verify --reread --patients {patients}", 0)
     assert "Other files of the journal were not compared" in run("file verify --newest 1 --modalities Waveforms", 0)
+    assert "were not compared" not in run("file verify --sample 100%", 1)
+    said = run(f"file verify --patients {tmp_path / 'missing.txt'}", 2)
+    assert "Could not read the list of patients" in said
+    assert "one patient per line" in said
     run("file verify", 1)
     for words in ("journal check", "submit --yes", "file upload", "doctor", "status"):
         said = run(words, 1 if words == "doctor" else 0)

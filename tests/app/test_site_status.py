@@ -344,3 +344,13 @@ def test_the_last_version_is_the_one_that_was_begun_last(tmp_path: Path) -> None
 def test_an_upload_of_a_part_was_not_interrupted() -> None:
     known, _, _ = STATES["an upload that was stopped"]
     assert "interrupted" not in site_status(known).text
+
+
+def test_what_the_last_submission_could_not_read_is_a_warning_until_the_next_scan() -> None:
+    """The site's drive was gone, so it found no changes: that is not the same as a site without changes."""
+    unread = replace(receipt("submission"), problems=2)
+    shown = site_status(Known(MINE, journal(), None, (unread,)))
+    assert "The last submission could not read 2 items on the site. The receipt names what." in shown.warnings
+    assert shown.grade is Grade.WARNING
+    assert not any("could not read" in warning for warning in site_status(Known(MINE, journal(), None, (receipt("submission"),))).warnings)
+    assert not any("could not read" in warning for warning in site_status(Known(MINE, journal(), review(5), (unread,))).warnings)

@@ -4,6 +4,7 @@ import os
 import shutil
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
@@ -42,6 +43,19 @@ def test_a_writer_keeps_one_copy_before_its_first_change(sample, enter, dump):
     )
     assert kept.path.parent.name == "journal.db.backups"
     assert kept.path.name.startswith("journal-2")
+
+
+def test_the_last_version_of_a_copy_is_the_one_that_was_begun_last(tmp_path, enter):
+    """Whatever its name is: "v5" is after every date in the alphabet."""
+    path = tmp_path / "journal.db"
+    with Journal.open(path, create=True) as journal:
+        journal.commit([replace(enter("x"), version="v5")], at_us=1_700_000_000_000_000)
+        journal.commit([replace(enter("y"), version="20260101000000")], at_us=1_800_000_000_000_000)
+        last = journal.last_version()
+    keep(path)
+    (kept,) = listing(path)
+    assert kept.versions == ("v5", "20260101000000")
+    assert kept.versions[-1] == last
 
 
 def test_equal_content_is_kept_once(sample, enter):

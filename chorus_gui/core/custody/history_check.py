@@ -29,7 +29,7 @@ ACCEPT = "--accept-less-history"
 class Known:
     """A journal, or a trace of one.  ``where`` names it for people; ``uploaded`` counts rows that were ever uploaded, ``files`` current ones.
 
-    ``versions`` are those with uploaded rows, ascending; ``size`` is in bytes.  ``blank``: it is empty, or (``problem`` says why)
+    ``versions`` are those with uploaded rows, in the order in which they were begun; ``size`` is in bytes.  ``blank``: it is empty, or (``problem`` says why)
     unreadable.  ``evidence``: there was a journal, with unknown content.  ``file`` is a copy on this computer,
     ``blob`` one in the central store: :command:`journal recover` can use it.
     """

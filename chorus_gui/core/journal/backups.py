@@ -222,7 +222,7 @@ def describe(path: Path, *, insist: bool = False) -> Backup:
                 f"COUNT(uploaded) FROM ({rows})"
             ).fetchone()
             versions = conn.execute(
-                f"SELECT version, COUNT(uploaded) FROM ({rows}) WHERE version <> '' GROUP BY version ORDER BY version"
+                f"SELECT version, COUNT(uploaded) FROM ({rows}) WHERE version <> '' GROUP BY version ORDER BY MIN(valid_us), version"
             ).fetchall()
             names, commands = tuple(str(v) for (v, _) in versions), len(history.read(schema))
             sent = tuple(str(v) for (v, times) in versions if times)

@@ -23,27 +23,28 @@ Find = Callable[[Iterable[str]], Sequence[Row]]
 """The current rows of exactly these paths."""
 
 
-def read_list(file: Path | None, *, null: bool = False) -> list[str]:
-    """The paths of a file list, of standard input if ``file`` is None.
+def read_list(file: Path | None, *, null: bool = False, each: str = "path") -> list[str]:
+    """The paths of a file list (or ``each``: what else has a line of its own), of standard input if ``file`` is None.
 
     One per line in UTF-8 (or UTF-16 with a byte order mark), empty lines ignored, in quotes as :func:`chorus_gui.core.shown.quoted` or
     Explorer writes them; ``null``: each with a zero byte after it, and byte for byte as the system has it.  Raises :class:`UsageError`
     if it cannot be read.
     """
+    what = "file list" if each == "path" else f"list of {each}s"
     name = "from standard input" if file is None else f"“{file}”"
     try:
         data = sys.stdin.buffer.read() if file is None else file.read_bytes()
     except OSError as error:
-        why, remedy = refusal(error, file or "", "Use a text file with one path per line.", reading=True)
-        raise UsageError(f"Could not read the file list {name}: {why}.", remedy=remedy) from error
+        why, remedy = refusal(error, file or "", f"Use a text file with one {each} per line.", reading=True)
+        raise UsageError(f"Could not read the {what} {name}: {why}.", remedy=remedy) from error
     if null:
         return [os.fsdecode(name) for name in data.split(b"\0") if name]
     try:
         text = text_of(data)
     except NotTextError as error:
         raise UsageError(
-            f"Could not read the file list {name}: {error} (line {error.line}).",
-            remedy="Save it again with the encoding “UTF-8”. For a list with a zero byte after each path, add -0.",
+            f"Could not read the {what} {name}: {error} (line {error.line}).",
+            remedy=f"Save it again with the encoding “UTF-8”.{' For a list with a zero byte after each path, add -0.' if each == 'path' else ''}",
         ) from error
     lines = (line.removesuffix("\r") for line in text.split("\n"))
     return [unquoted(line) for line in lines if line.strip()]

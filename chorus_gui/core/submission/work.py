@@ -113,7 +113,7 @@ class Part:
     patients: frozenset[str] | None = None
 
     def __bool__(self) -> bool:
-        return (self.newest, self.share, self.patients) != (None, None, None)
+        return (self.newest, self.patients) != (None, None) or (self.share is not None and self.share < 1)
 
 
 WHOLE = Part()
