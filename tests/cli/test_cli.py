@@ -216,9 +216,11 @@ def test_remote_by_hand(world: World, run, monkeypatch) -> None:
         "v1/journal.db",
         "v1/submission.json",
     }
-    assert json.loads(run("remote list v1/1 --json")[0]) == [
-        {"path": "v1/1/Images/", "folder": True, "files": 1, "size": 3000, "md5": None},
-        {"path": "v1/1/Waveforms/", "folder": True, "files": 1, "size": 1, "md5": None},
+    folders = json.loads(run("remote list v1/1 --json")[0])
+    assert [line.pop("address").rpartition("/v1/")[2] for line in folders] == ["1/Images/", "1/Waveforms/"]
+    assert folders == [
+        {"path": "v1/1/Images/", "folder": True, "files": 1, "size": 3000, "md5": None, "modified_us": None},
+        {"path": "v1/1/Waveforms/", "folder": True, "files": 1, "size": 1, "md5": None, "modified_us": None},
     ]
     target = world.base / "got"
     run(f"remote download -r v1/1 {target.as_posix()}")
