@@ -141,7 +141,7 @@ def review(config: Config, revision: int, ctx: JobContext) -> ReviewFacts | None
     """The review of this journal that waits for approval, if there is one."""
     from chorus_gui.core.journal.store import Journal
     from chorus_gui.core.review import approval as approving
-    from chorus_gui.core.review.changes import done, lost_patients, renamed_to_do, summary, summed, to_do_by_modality
+    from chorus_gui.core.review.changes import done, lost_patients, renamed_to_do, summary, summed, to_do_by_modality, unsure_patients
     from chorus_gui.core.review.parts import what_changed
     from chorus_gui.core.review.pending import offered
     from chorus_gui.core.review.reading import cloud_reading
@@ -181,6 +181,7 @@ def review(config: Config, revision: int, ctx: JobContext) -> ReviewFacts | None
             pending=offered(staging),
             holds_warning=known_here(config).warning,
             lost_patients=tuple(lost_patients(staging)),
+            unsure_patients=tuple(unsure_patients(staging)),
             renamed_to_do=renamed_to_do(staging),
             changed=changed,
             changed_to_do=what_changed(staging, done=False) if recorded.files else changed,

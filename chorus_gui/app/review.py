@@ -126,6 +126,12 @@ class Review:
 
         return lost_patients(self._staging)
 
+    def unsure_patients(self) -> list[str]:
+        """Patients whose files an approval would mark as deleted, and of whom other files can be in folders that could not be read."""
+        from chorus_gui.core.review.changes import unsure_patients
+
+        return unsure_patients(self._staging)
+
     def to_do_by_modality(self) -> dict[str, dict[ChangeKind, Tally]]:
         """What an approval would record, by modality and kind."""
         from chorus_gui.core.review.changes import to_do_by_modality
@@ -318,13 +324,15 @@ def reasons(journal: Path, ctx: JobContext) -> list[str]:
         return kept.reasons()
 
 
-def patient_is_held(journal: Path, patient: str, ctx: JobContext) -> bool:
-    """The patient is held back as a whole, not only files of the patient."""
-    from chorus_gui.core.review.holds import Holds
+def released_patients(journal: Path, path: Path, query: Query, ctx: JobContext) -> list[str]:
+    """The patients who are held back as a whole, and whom :func:`release_found` would release in the review at ``path``.  Raises :class:`ReviewError`."""
+    from chorus_gui.core.review import holds
+    from chorus_gui.core.review.changes import select_ids
+    from chorus_gui.core.review.staging import Staging
 
-    ctx.checkpoint()
-    with Holds(journal) as kept:
-        return any(hold.patient_id == patient for hold in kept.all())
+    with Staging.open(path) as staging, holds.Holds(journal) as kept:
+        ctx.checkpoint()
+        return holds.released_patients(staging, kept, select_ids(staging, query))
 
 
 # --- the changes of the review ---------------------------------------------------------------------------------------------

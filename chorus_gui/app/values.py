@@ -120,7 +120,7 @@ class ReviewFacts:
     approved; "" if it can.  ``approval``: what was approved of it, perhaps not completely recorded.  ``pending``: what is pending in
     these modalities.  ``out_of_reach``: a sentence for each folder of the site of which nothing could be read.  ``holds_warning``:
     holds that are not shared yet, or a shared list that could not be read, in sentences; "" if all is shared.  ``lost_patients``:
-    of whom no file is left, if it is approved.  ``to_do`` has the two halves of a renamed file; ``renamed_to_do`` counts these files by modality.
+    of whom no file is left, if it is approved; ``unsure_patients``: of whom files can be left in folders that could not be read.  ``to_do`` has the two halves of a renamed file; ``renamed_to_do`` counts these files by modality.
     ``changed``: what the scan found, in parts that people talk about; ``changed_to_do``: the same, of what an approval would record.  ``reading``: what the upload reads from the site's places in a cloud, ``pending`` included.
     ``leaks`` and ``pending_leaks``: how many new or updated files, and how many pending ones,
     have a leak of patient data that nobody accepted (``leak_rules`` names the rules; ``forgotten_leaks`` says that other leaks were found, and this computer does not know where); ``accepted_leaks``: how many have one that is accepted.
@@ -142,6 +142,7 @@ class ReviewFacts:
     out_of_reach: tuple[str, ...] = ()
     holds_warning: str = ""
     lost_patients: tuple[str, ...] = ()
+    unsure_patients: tuple[str, ...] = ()
     renamed_to_do: dict[str, Tally] = field(default_factory=dict[str, Tally])
     changed: WhatChanged = field(default_factory=WhatChanged)
     changed_to_do: WhatChanged = field(default_factory=WhatChanged)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chorus_gui.app import holds, review
+from chorus_gui.core.errors import ReviewError
 from chorus_gui.core.review.values import NO_ACT
 from chorus_gui.ui import hold_intents, intents
 from chorus_gui.ui.host import Host
@@ -65,7 +66,18 @@ def _hold_back_patient(host: Host, intent: intents.HoldBackPatient) -> None:
     )
 
 
+def _check_shown(host: Host, revision: int) -> None:
+    shown = host.state.review
+    if shown is None or shown.revision != revision:
+        raise ReviewError(
+            "The review has changed since it was shown.",
+            meaning="Nothing was held back or released.",
+            remedy="Check the changes again, then use the box again.",
+        )
+
+
 def _hold_found(host: Host, intent: hold_intents.HoldFound) -> None:
+    _check_shown(host, intent.revision)
     workspace, count = host.workspace(), count_of(intent.count, "change")
     _hold(host, f"Hold back {count}", f"Held back {count}.", lambda: review.hold_back_found(workspace, intent.query, intent.reason))
 
@@ -76,6 +88,7 @@ def _release(host: Host, intent: intents.Release) -> None:
 
 
 def _release_found(host: Host, intent: hold_intents.ReleaseFound) -> None:
+    _check_shown(host, intent.revision)
     workspace, count = host.workspace(), count_of(intent.count, "change")
     _hold(host, f"Release {count}", f"Released {count}.", lambda: review.release_found(workspace, intent.query))
 

@@ -10,8 +10,9 @@ from chorus_gui.ui.intents import Intent
 
 @dataclass(frozen=True, slots=True)
 class HoldFound(Intent):
-    """Leave out every change that ``query`` finds (``count`` when it was shown), and remember why."""
+    """Leave out every change that ``query`` finds (``count`` when the review of this ``revision`` was shown), and remember why."""
 
+    revision: int
     query: Query
     count: int
     reason: str
@@ -24,7 +25,8 @@ class UndoHold(Intent):
 
 @dataclass(frozen=True, slots=True)
 class ReleaseFound(Intent):
-    """No longer hold back what ``query`` finds (``count`` when it was shown)."""
+    """No longer hold back what ``query`` finds (``count`` when the review of this ``revision`` was shown)."""
 
+    revision: int
     query: Query
     count: int

@@ -37,7 +37,7 @@ from chorus_gui.ui.job_end import job_end
 from chorus_gui.ui.jobs import Job, Jobs, Reader, Step
 from chorus_gui.ui.outside import Outside
 from chorus_gui.ui.settings import Settings
-from chorus_gui.ui.state import SENDING, JobEnd, JobKind, Message, Preferences, SessionState
+from chorus_gui.ui.state import SENDING, JobEnd, JobKind, Message, Preferences, SessionState, UndoList
 
 MESSAGES = 500
 CHECK_MINUTES = 5
@@ -244,6 +244,7 @@ class Session(QObject):
             readiness=fresh.readiness if config else None,
             loading=config is not None,
             preferences=self._preferences(),
+            undo=fresh.undo if same and config and self.state.key == str(config.journal.local) else UndoList(),
         )
         self.changed.emit(self.state)
         if not same:

@@ -11,9 +11,17 @@ import pytest
 from world import World
 
 from chorus_gui.app import facts
+from chorus_gui.app.options import SubmitOptions
+from chorus_gui.app.review import Review, Reviewing, look
+from chorus_gui.app.unattended.approving import examples, facts_of
+from chorus_gui.app.unattended.policy import Policy, decide
 from chorus_gui.app.values import ReviewFacts
 from chorus_gui.core.folders import disk_path
 from chorus_gui.core.job import JobContext
+from chorus_gui.core.model import Grade
+from chorus_gui.core.review.holds import hold_back_patient
+from chorus_gui.ui.dialogs.approve import facts as told
+from chorus_gui.ui.state import SessionState
 
 
 @pytest.fixture
@@ -104,3 +112,34 @@ def test_a_folder_above_the_patients_can_have_files_of_anybody(tmp_path: Path, u
     found = review(world)
     assert found.lost_patients == ()
     assert len(said(found)) == 1
+
+
+def test_a_policy_counts_and_approve_names_those_of_whom_it_is_unsure(tmp_path: Path, unreadable: list[Path]) -> None:
+    world = World(tmp_path, more='[site_path.Images]\npattern = "scans/{version}/{patient_id:w}/Images/{filepath}"\n')
+    for patient in ("13", "14", "15", "16"):
+        world.put(f"scans/v1/{patient}/Images/a.dcm", f"image {patient}")
+    world.put("scans/v2/13/Images/b.dcm", "image 13 b")
+    world.run()
+    for patient in ("14", "15", "16"):
+        shutil.rmtree(world.site / "scans/v1" / patient)
+    unreadable.append(world.site / "scans/v2")
+    found = review(world)
+    assert (found.lost_patients, found.unsure_patients) == ((), ("14", "15", "16"))
+    assert any(grade is Grade.WARNING and "14, 15, 16" in text for grade, text in told(SessionState(), found))
+
+    judged: list[tuple[str, tuple[str, ...]]] = []
+
+    class Judging(Reviewing):
+        def show(self, review: Review) -> None:
+            broken = decide(facts_of(review), Policy("p", problems=1))
+            judged.extend((one.text, examples(review, one)) for one in broken if one.rule == "patients_gone")
+
+    assert look(world.workspace(), JobContext(), SubmitOptions(), Judging()).outcome.report == ""
+    ((text, named),) = judged
+    assert text.startswith("The review has 3 patients with no file left on the site, of which 3 are unsure")
+    assert named == tuple(f"Images: scans/v1/{patient}/Images/a.dcm" for patient in (14, 15, 16))
+    with world.workspace().holds() as kept, world.workspace().staged() as staging:
+        hold_back_patient(staging, kept, "14", "not sure")
+    held = facts.review(world.config, 2, JobContext())
+    assert held is not None
+    assert held.unsure_patients == ("15", "16"), "what is held back is not marked as deleted"

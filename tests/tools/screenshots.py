@@ -595,8 +595,9 @@ class Camera:
         from chorus_gui.ui.hold_intents import HoldFound, UndoHold
         from chorus_gui.ui.pages.review import ReviewPage
 
-        page = self.window.page("review")
+        page, review = self.window.page("review"), self.window.state.review
         assert isinstance(page, ReviewPage)
+        assert review is not None
         tree, view = page.area.tree_model, page.area.tree
         page.area.folders.click()
         self.wait(lambda: tree.rowCount() > 3)
@@ -604,7 +605,7 @@ class Camera:
             tree.open(row)
             self.rest()
         held = next(node for row in range(3, tree.rowCount()) if (node := tree.node(row)) is not None and node.branch.folder)
-        self.do(HoldFound(Query(branch=held.branch), held.holdable, "The images are still being checked"))
+        self.do(HoldFound(review.revision, Query(branch=held.branch), held.holdable, "The images are still being checked"))
         row = tree.row_of(held.branch)
         assert row is not None
         view.setCurrentIndex(tree.index(row, 0))

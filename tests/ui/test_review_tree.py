@@ -10,10 +10,12 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QAccessible
 from PySide6.QtTest import QAbstractItemModelTester
+from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 from uiworld import run_job
 from world import World
 
+from chorus_gui.core.errors import ReviewError
 from chorus_gui.core.review.staging import Staging
 from chorus_gui.core.review.values import Branch, Query
 from chorus_gui.ui import hold_intents, intents
@@ -53,6 +55,11 @@ def asked(page: ReviewPage) -> list[intents.Intent]:
     out: list[intents.Intent] = []
     page.intent.connect(out.append)
     return out
+
+
+def revision(opened: Session) -> int:
+    assert opened.state.review is not None
+    return opened.state.review.revision
 
 
 def names(page: ReviewPage) -> list[str]:
@@ -159,7 +166,7 @@ def test_the_box_of_a_folder_holds_back_its_files_and_its_patient_is_partly_held
 def test_a_partly_held_patient_is_held_back_and_not_released(
     qtbot: QtBot, opened: Session, page: ReviewPage, asked: list[intents.Intent]
 ) -> None:
-    run_job(qtbot, opened, hold_intents.HoldFound(Query(branch=Branch("1003", "1003/Images/study_2/")), 1, "later"))
+    run_job(qtbot, opened, hold_intents.HoldFound(revision(opened), Query(branch=Branch("1003", "1003/Images/study_2/")), 1, "later"))
     until_shown(qtbot, opened, page, "Patient 1003", PARTLY)
     go(page, "Patient 1003")
     key(qtbot, page, Qt.Key.Key_Space)
@@ -178,6 +185,100 @@ def test_a_folder_of_a_patient_who_is_held_back_is_not_released_alone(qtbot: QtB
     dialog = page.findChild(ConfirmDialog)
     assert dialog is not None
     assert dialog.windowTitle() == "Release patient 1003?"
+    dialog.yes.click()
+    until_shown(qtbot, opened, page, "Patient 1003", CHECKED)
+
+
+def search(qtbot: QtBot, page: ReviewPage, text: str) -> None:
+    with qtbot.waitSignal(page.area.tree_model.answered):
+        page.area.search.setText(text)
+        page.area._search_now()
+
+
+def question(qtbot: QtBot, page: ReviewPage) -> ConfirmDialog:
+    qtbot.waitUntil(lambda: page.findChild(ConfirmDialog) is not None, timeout=5000)
+    dialog = page.findChild(ConfirmDialog)
+    assert dialog is not None
+    return dialog
+
+
+def texts(dialog: ConfirmDialog) -> str:
+    return " ".join(one.text() for one in dialog.findChildren(QLabel))
+
+
+@pytest.mark.parametrize("used", ["hold", "release"])
+def test_a_box_is_about_the_rows_on_screen_while_others_are_awaited(
+    used: str, qtbot: QtBot, opened: Session, page: ReviewPage, asked: list[intents.Intent]
+) -> None:
+    if used == "release":
+        run_job(qtbot, opened, hold_intents.HoldFound(revision(opened), Query(patient="1003"), 3, "later"))
+        until_shown(qtbot, opened, page, "Patient 1003", UNCHECKED)
+    search(qtbot, page, "study_1/a.dcm")
+    open_node(qtbot, page, "Patient 1003")
+    node = page.area.tree_model.node(1)
+    assert node is not None
+    assert node.tally.files == 1
+    with qtbot.waitSignal(page.area.tree_model.answered):
+        page.area.search.clear()
+        page.area._search_now()
+        (page.area.hold_node if used == "hold" else page.area.release_node).emit(node)
+        if used == "hold":
+            assert answer(page, "not signed off").startswith("Hold back 1 change ")
+    qtbot.waitUntil(lambda: any(isinstance(one, hold_intents.HoldFound | hold_intents.ReleaseFound) for one in asked), timeout=5000)
+    qtbot.waitUntil(lambda: opened.jobs.idle, timeout=20_000)
+    with opened.workspace().holds() as kept:
+        held = [hold.path for hold in kept.all()]
+    assert held == [f"1003/Images/study_{name}.dcm" for name in (("1/a",) if used == "hold" else ("1/b", "2/c"))]
+
+
+def test_a_filtered_patient_who_is_held_back_as_a_whole_is_not_released_without_a_question(
+    qtbot: QtBot, opened: Session, page: ReviewPage, asked: list[intents.Intent]
+) -> None:
+    run_job(qtbot, opened, intents.HoldBackPatient("1003", "consent withdrawn"))
+    until_shown(qtbot, opened, page, "Patient 1003", UNCHECKED)
+    search(qtbot, page, "study_1/a.dcm")
+    go(page, "Patient 1003")
+    key(qtbot, page, Qt.Key.Key_Space)
+    dialog = question(qtbot, page)
+    assert dialog.windowTitle() == "Release patient 1003?"
+    assert "not only what the table shows of patient 1003" in texts(dialog)
+    assert asked == []
+
+
+def test_a_box_that_would_release_another_patient_asks_and_names_that_patient(
+    qtbot: QtBot, opened: Session, page: ReviewPage, world: World
+) -> None:
+    world.run()
+    (world.site / "1003/Images/study_1/a.dcm").rename(world.site / "1001/Images/moved.dcm")
+    with qtbot.waitSignal(page.area.tree_model.answered):
+        run_job(qtbot, opened, intents.Scan())
+    run_job(qtbot, opened, intents.HoldBackPatient("1003", "consent withdrawn"))
+    until_shown(qtbot, opened, page, "Patient 1001", UNCHECKED)
+    go(page, "Patient 1001")
+    key(qtbot, page, Qt.Key.Key_Space)
+    dialog = question(qtbot, page)
+    assert dialog.windowTitle() == "Release patient 1003?"
+    assert "Patient 1003 is held back as a whole" in texts(dialog)
+    assert "not only what the table shows of patient 1001" in texts(dialog)
+    with opened.workspace().holds() as kept:
+        assert [hold.patient_id for hold in kept.all()] == ["1003"]
+
+
+def test_a_box_whose_held_back_list_cannot_be_read_says_so_and_can_be_tried_again(
+    qtbot: QtBot, opened: Session, page: ReviewPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_job(qtbot, opened, intents.HoldBackPatient("1003", "consent withdrawn"))
+    until_shown(qtbot, opened, page, "Patient 1003", UNCHECKED)
+
+    def damaged(*_: object) -> list[str]:
+        raise ReviewError("This computer's list is damaged.", remedy="Move the file away.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("chorus_gui.ui.pages.review.released_patients", damaged)
+        go(page, "Patient 1003")
+        key(qtbot, page, Qt.Key.Key_Space)
+        dialog = question(qtbot, page)
+    assert "This computer's list is damaged. Move the file away." in texts(dialog)
     dialog.yes.click()
     until_shown(qtbot, opened, page, "Patient 1003", CHECKED)
 

@@ -44,6 +44,11 @@ def held(opened: Session) -> dict[str, str]:
         return {hold.patient_id or hold.path: hold.reason for hold in kept.all()}
 
 
+def revision(opened: Session) -> int:
+    assert opened.state.review is not None
+    return opened.state.review.revision
+
+
 def said(page: ReviewPage) -> str:
     return page.area.undo.said.full if page.area.undo.isVisible() else ""
 
@@ -63,8 +68,8 @@ def undo(qtbot: QtBot, opened: Session, page: ReviewPage) -> None:
 def test_holds_and_releases_are_undone_the_last_first(qtbot: QtBot, opened: Session, page: ReviewPage) -> None:
     assert undo_button(page) is None
     run_job(qtbot, opened, intents.HoldBackPatient("1001", "consent withdrawn"))
-    run_job(qtbot, opened, hold_intents.HoldFound(Query(search="1002"), 1, "later"))
-    run_job(qtbot, opened, hold_intents.ReleaseFound(Query(patient="1001"), 2))
+    run_job(qtbot, opened, hold_intents.HoldFound(revision(opened), Query(search="1002"), 1, "later"))
+    run_job(qtbot, opened, hold_intents.ReleaseFound(revision(opened), Query(patient="1001"), 2))
     assert held(opened) == {"1002/Images/b.dcm": "later"}
     assert said(page) == "Released 2 changes."
     button = undo_button(page)
@@ -115,6 +120,28 @@ def test_it_ends_with_a_scan_a_submission_and_another_configuration(
     opened.do(hold_intents.UndoHold())
     assert opened.state.undo.said == NOTHING
     assert opened.jobs.idle
+
+
+def test_it_ends_with_another_journal_in_the_same_configuration(qtbot: QtBot, opened: Session, page: ReviewPage, world: World) -> None:
+    run_job(qtbot, opened, intents.HoldBackPatient("1001", "consent withdrawn"))
+    text = world.file.read_text("utf-8")
+    run_job(qtbot, opened, intents.SaveConfig(world.file, f"{text}# a note\n", text))
+    assert opened.state.undo.steps, "it is still the same journal"
+    text = f"{text}# a note\n"
+    run_job(qtbot, opened, intents.SaveConfig(world.file, text.replace(world.journal.name, "another.db"), text))
+    assert opened.state.config is not None
+    assert opened.state.config.journal.local.name == "another.db"
+    assert opened.state.undo.steps == ()
+
+
+def test_a_question_about_an_earlier_review_changes_nothing(qtbot: QtBot, opened: Session, page: ReviewPage) -> None:
+    shown = revision(opened)
+    run_job(qtbot, opened, intents.Scan())
+    for late in (hold_intents.HoldFound(shown, Query(), 1, "later"), hold_intents.ReleaseFound(shown, Query(), 1)):
+        run_job(qtbot, opened, late)
+        assert opened.state.last is not None
+        assert opened.state.last.text.startswith("The review has changed since it was shown.")
+    assert held(opened) == {}
 
 
 def test_a_colleague_who_was_faster_is_said(qtbot: QtBot, opened: Session, page: ReviewPage) -> None:

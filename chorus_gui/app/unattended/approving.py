@@ -73,14 +73,15 @@ def facts_of(review: Review) -> ReviewFacts:
         updated = kinds.get(ChangeKind.UPDATED, Tally())
         upload = kinds.get(ChangeKind.ADDED, Tally()) + updated + pending.get(modality, Tally())
         facts[modality] = ModalityFacts(gone, updated.files, entries, upload, modality in review.many_deletions)
-    summary = review.summary
+    summary, unsure = review.summary, len(review.unsure_patients())
     return ReviewFacts(
         facts,
         problems=summary.total(ChangeKind.PROBLEM).files,
         leaks=len(review.leak_kinds),
         unmatched=summary.total(ChangeKind.UNMATCHED).files,
         possibly_not_data=summary.litter.files,
-        patients_gone=len(review.lost_patients()),
+        patients_gone=len(review.lost_patients()) + unsure,
+        patients_unsure=unsure,
     )
 
 
@@ -97,7 +98,7 @@ def _paths(review: Review, broken: Broken) -> Iterator[str]:
         yield from (f"{rule}: {path}" for rule, path in review.leak_kinds if path)
         return
     if broken.about is About.PATIENTS:
-        lost = review.lost_patients()[:EXAMPLES]
+        lost = [*review.lost_patients(), *review.unsure_patients()][:EXAMPLES]
         for patient in lost:
             each = Query(kinds=(ChangeKind.DELETED,), patient=patient, excluded=False, limit=-(-EXAMPLES // len(lost)))
             yield from _named(review.changes(each))

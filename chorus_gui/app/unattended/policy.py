@@ -102,7 +102,10 @@ class ModalityFacts:
 
 @dataclass(frozen=True, slots=True)
 class ReviewFacts:
-    """What a policy judges.  ``leaks`` counts kinds of leaks of patient data that nobody accepted or held back."""
+    """What a policy judges.  ``leaks`` counts kinds of leaks of patient data that nobody accepted or held back.
+
+    ``patients_gone`` includes ``patients_unsure``: of whom files can be in folders that could not be read.
+    """
 
     modalities: Mapping[str, ModalityFacts] = field(default_factory=dict[str, ModalityFacts])
     problems: int = 0
@@ -110,6 +113,7 @@ class ReviewFacts:
     unmatched: int = 0
     possibly_not_data: int = 0
     patients_gone: int = 0
+    patients_unsure: int = 0
     now: datetime | None = None
     """the local time; None: it does not matter"""
 
@@ -161,12 +165,18 @@ def is_quiet(policy: Policy, now: datetime | None) -> list[Broken]:
     return [Broken("quiet_hours", text, 1, 0, About.NOTHING)]
 
 
+def _unsure(facts: ReviewFacts) -> str:
+    if not facts.patients_unsure:
+        return ""
+    return f", of which {facts.patients_unsure:,} {agree(facts.patients_unsure, 'is', 'are')} unsure because folders could not be read"
+
+
 def _counts(facts: ReviewFacts, policy: Policy) -> list[Broken]:
     """What is counted for the whole review."""
     counted = (
         (About.PROBLEMS, facts.problems, policy.problems, plural(facts.problems, "problem")),
         (About.LEAKS, facts.leaks, policy.leaks, f"{plural(facts.leaks, 'leak', 'leaks')} of patient data that nobody has accepted or held back, which “chorus-upload readiness” shows"),
-        (About.PATIENTS, facts.patients_gone, policy.patients_gone, f"{plural(facts.patients_gone, 'patient')} with no file left on the site"),
+        (About.PATIENTS, facts.patients_gone, policy.patients_gone, f"{plural(facts.patients_gone, 'patient')} with no file left on the site{_unsure(facts)}"),
         (About.UNMATCHED, facts.unmatched, policy.unmatched, f"{files(facts.unmatched)} that {agree(facts.unmatched, 'matches', 'match')} no pattern"),
         (About.NOT_DATA, facts.possibly_not_data, policy.possibly_not_data, f"{files(facts.possibly_not_data)} to upload that {agree(facts.possibly_not_data, 'is', 'are')} possibly not data"),
     )  # fmt: skip

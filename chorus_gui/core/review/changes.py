@@ -194,11 +194,19 @@ def held(staging: Staging, limit: int | None = None) -> list[Hold]:
 
 def lost_patients(staging: Staging) -> list[str]:
     """Patients of whom the site has no file any longer, and whose files an approval would mark as deleted now."""
-    lost: list[str] = staging.get("lost_patients", [])
+    return _deleted_now(staging, staging.get("lost_patients", []))
+
+
+def unsure_patients(staging: Staging) -> list[str]:
+    """Patients whose files an approval would mark as deleted now, and of whom the scan could not determine if the site has other files."""
+    return _deleted_now(staging, staging.get("unsure_patients", []))
+
+
+def _deleted_now(staging: Staging, patients: Sequence[str]) -> list[str]:
     deleted = staging.db.execute(
         f"SELECT DISTINCT {PATIENT} FROM change WHERE kind = 'deleted' AND pair IS NULL AND NOT excluded AND NOT done"
     ).fetchall()
-    return sorted({str(patient) for (patient,) in deleted} & set(lost))
+    return sorted({str(patient) for (patient,) in deleted} & set(patients))
 
 
 def to_do(staging: Staging) -> dict[ChangeKind, Tally]:

@@ -293,15 +293,21 @@ def check_reason(reason: str) -> None:
 
 def release(staging: Staging, holds: Holds, ids: Sequence[int]) -> None:
     """Release changes, and what holds them back: the hold of the patient, too, and of a renamed file that of the other name's patient."""
+    holds.remove(_released(staging, ids))
+    show(staging, holds)
+
+
+def released_patients(staging: Staging, holds: Holds, ids: Sequence[int]) -> list[str]:
+    """The patients who are held back as a whole, and whom :func:`release` of these changes would release."""
+    return sorted(target.patient_id for target in _released(staging, ids) & set(map(target_of, holds.all())) if target.patient_id)
+
+
+def _released(staging: Staging, ids: Sequence[int]) -> set[Target]:
     rows = staging.db.execute(
         f"SELECT modality, path, {PATIENT} FROM change WHERE id IN {_CHOSEN} UNION SELECT modality, path, {PATIENT} FROM change WHERE pair IN {_CHOSEN}",
         (json.dumps(list(ids)),),
     ).fetchall()
-    holds.remove(
-        [Target(patient_id=patient) for patient in {row[2] for row in rows if row[2]}]
-        + [Target(modality, path) for modality, path, _ in rows]
-    )
-    show(staging, holds)
+    return {Target(patient_id=patient) for _, _, patient in rows if patient} | {Target(modality, path) for modality, path, _ in rows}
 
 
 def show(staging: Staging, holds: Holds) -> None:

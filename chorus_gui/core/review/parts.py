@@ -43,7 +43,8 @@ def lost_patients(staging: Staging) -> tuple[list[str], list[str]]:
     found = [str(patient) for (patient,) in rows]
     unsure = {patient for (patient,) in staging.db.execute("SELECT patient FROM unsure")}
     doubtful = [patient for patient in found if ANY in unsure or patient.lstrip("0") in unsure]
-    return [patient for patient in found if patient not in doubtful], doubtful
+    left_out = set(doubtful)
+    return [patient for patient in found if patient not in left_out], doubtful
 
 
 def mark_parts(staging: Staging, lost: list[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import Qt
@@ -77,11 +77,16 @@ def facts(state: SessionState, review: ReviewFacts) -> list[tuple[Grade, str]]:
     if folders := renamed_text(review.changed_to_do):
         out.append((Grade.INFO, folders))
     if lost := review.lost_patients:
-        named = ", ".join(lost[:PATIENTS_NAMED]) + (
-            f" and {words.number(len(lost) - PATIENTS_NAMED)} more" if len(lost) > PATIENTS_NAMED else ""
-        )
-        text = f"{words.count_of(len(lost), 'patient')} {words.agree(len(lost), 'has', 'have')} no files on the site any longer: {named}."
+        text = f"{words.count_of(len(lost), 'patient')} {words.agree(len(lost), 'has', 'have')} no files on the site any longer: {_named(lost)}."
         out.append((Grade.WARNING, f"{text} {words.agree(len(lost), 'Its', 'Their')} files are marked as deleted."))
+    if unsure := review.unsure_patients:
+        text = f"Could not determine if the site has other files of {words.count_of(len(unsure), 'patient')}, because folders could not be read: {_named(unsure)}."
+        out.append(
+            (
+                Grade.WARNING,
+                f"{text} The missing files of {words.agree(len(unsure), 'this patient', 'these patients')} are marked as deleted.",
+            )
+        )
     if review.summary.excluded:
         out.append(
             (
@@ -110,6 +115,11 @@ def facts(state: SessionState, review: ReviewFacts) -> list[tuple[Grade, str]]:
         text = f"{words.count_of(problems, 'file or folder has a problem', 'files or folders have problems')}, and {words.agree(problems, 'is', 'are')} not part of this submission."
         out.append((Grade.WARNING, text))
     return out
+
+
+def _named(patients: Sequence[str]) -> str:
+    more = len(patients) - PATIENTS_NAMED
+    return ", ".join(patients[:PATIENTS_NAMED]) + (f" and {words.number(more)} more" if more > 0 else "")
 
 
 def left_over(found: ReadinessFacts) -> str:

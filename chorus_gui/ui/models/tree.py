@@ -167,6 +167,8 @@ class TreeModel(QAbstractTableModel):
         self._reader = reader
         self._review: tuple[Path, int] | None = None
         self.query = Query()
+        self.shown: tuple[tuple[Path, int] | None, Query] = (None, self.query)
+        """the review and the query that the rows are of: while an answer is awaited, not those that were asked last"""
         self.order, self.descending = "name", False
         self._awake = self._stale = False
         self._root = _Opened(TreeLevel(None), 0)
@@ -210,12 +212,13 @@ class TreeModel(QAbstractTableModel):
             return
         self.asked.emit()
         step = partial(_read, self._review[0], self.query, (None, *self._root.branches()), self.order, self.descending)
-        self._reader.ask(self, step, self._answer, channel="tree")
+        self._reader.ask(self, step, partial(self._answer, (self._review, self.query)), channel="tree")
 
-    def _answer(self, outcome: Outcome[Any]) -> None:
+    def _answer(self, asked: tuple[tuple[Path, int] | None, Query], outcome: Outcome[Any]) -> None:
         if outcome.kind is OutcomeKind.CANCELLED or self._review is None:
             return
         root: _Opened = outcome.value or _Opened(TreeLevel(None), 0)
+        self.shown = asked
         self._take(root)
         self.answered.emit(len(root.level))
 
@@ -265,10 +268,14 @@ class TreeModel(QAbstractTableModel):
         if self.is_open(row) is not False or self._review is None:
             return
         branch = self._at(row)[2].branch
-        step = partial(review.tree, self._review[0], self.query, (branch,), self.order, self.descending)
-        self._reader.ask(self, step, partial(self._take_level, branch), channel=f"open {branch}")
+        step = partial(review.tree, self._review[0], self.shown[1], (branch,), self.order, self.descending)
+        self._reader.ask(self, step, partial(self._take_level, self.shown, branch), channel=f"open {branch}")
 
-    def _take_level(self, branch: Branch, outcome: Outcome[Any]) -> None:
+    def _take_level(self, asked: tuple[tuple[Path, int] | None, Query], branch: Branch, outcome: Outcome[Any]) -> None:
+        if asked != self.shown:  # the rows are others now: read the level of these
+            if (row := self.row_of(branch)) is not None:
+                self.open(row)
+            return
         found, level = _find(self._root, branch), (outcome.value or {}).get(branch)
         if outcome.kind is not OutcomeKind.DONE or found is None or not level or found[0].opened(found[1]) is not None:
             return

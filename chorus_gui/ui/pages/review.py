@@ -13,7 +13,7 @@ from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QWidget
 
 from chorus_gui.app.readiness_facts import places
-from chorus_gui.app.review import patient_is_held, reasons
+from chorus_gui.app.review import reasons, released_patients
 from chorus_gui.app.values import ReviewFacts
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.job import Outcome, OutcomeKind
@@ -28,12 +28,14 @@ from chorus_gui.ui.pages.review_details import destination, site_file
 from chorus_gui.ui.pages.review_parts import Notices, NoticeView, ScanBar, Tiles
 from chorus_gui.ui.pages.review_pending import PendingArea
 from chorus_gui.ui.pages.review_questions import (
+    ask_again,
     ask_hold,
     ask_hold_node,
     ask_hold_patient,
     ask_mark_deleted,
-    ask_release_patient,
+    ask_release_patients,
     ask_undo,
+    is_whole_patient,
 )
 from chorus_gui.ui.pages.review_table import ChangesArea
 from chorus_gui.ui.pages.review_words import empty_words, lead, notices, pending_versions, scripted, why_not_approve, why_not_scan
@@ -313,27 +315,30 @@ class ReviewPage(Page):
         ask_hold_patient(self, self._config, patient, self._reasons)
 
     def _hold_node(self, node: TreeNode) -> None:
-        if not self._state.busy:
-            ask_hold_node(self, self._config, node, self.area.tree_model.query, self._reasons)
+        review, query = self.area.tree_model.shown
+        if review is not None and not self._state.busy:
+            ask_hold_node(self, self._config, node, (review[1], query), self._reasons)
 
     def _release_node(self, node: TreeNode) -> None:
-        """A folder of a patient who is held back as a whole cannot be released alone: ask."""
-        if self._state.busy or self._config is None:
+        """A patient who is held back as a whole cannot be released in part: ask, unless the box is the one of the whole patient."""
+        review, shown = self.area.tree_model.shown
+        if review is None or self._state.busy or self._config is None:
             return
-        branch, patient = node.branch, node.branch.patient
-        query = replace(self.area.tree_model.query, branch=branch)
-        release = lambda: self.intent.emit(hold_intents.ReleaseFound(query, node.held))  # noqa: E731 - now, or after a question
+        (path, revision), query = review, replace(shown, branch=node.branch)
+        named = {node.branch.patient} if is_whole_patient(node, shown) else set[str | None]()
+
+        def release() -> None:
+            self.intent.emit(hold_intents.ReleaseFound(revision, query, node.held))
 
         def answered(outcome: Outcome[Any]) -> None:
-            if outcome.value and patient is not None:
-                ask_release_patient(self, patient, title(node), release)
-            elif outcome.kind is OutcomeKind.DONE:
+            if outcome.kind is OutcomeKind.DONE and set(outcome.value or ()) <= named:
                 release()
+            elif outcome.kind is OutcomeKind.DONE:
+                ask_release_patients(self, outcome.value or [], node, release)
+            elif outcome.error is not None:
+                ask_again(self, outcome.error, partial(self._release_node, node))
 
-        if patient is None or branch == Branch(patient):
-            release()
-        else:
-            self._reader.ask(self, partial(patient_is_held, self._config.journal.local, patient), answered, channel="held")
+        self._reader.ask(self, partial(released_patients, self._config.journal.local, path, query), answered, channel="held")
 
     def _show_node(self, node: TreeNode) -> None:
         """The same filters, and only what is below this node, as a list."""

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from chorus_gui.core.config.model import Config
+from chorus_gui.core.errors import ChorusError
 from chorus_gui.core.review.values import Branch, Query, TreeNode
 from chorus_gui.ui import hold_intents, intents, words
+from chorus_gui.ui.models.tree import title
 from chorus_gui.ui.pages import Page
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Question, ReasonDialog
+
+PATIENTS_NAMED = 5
+"""Up to this number, patients are named in a question."""
 
 
 def ask_hold(page: Page, config: Config | None, ids: tuple[int, ...], reasons: list[str]) -> None:
@@ -25,9 +30,9 @@ def ask_hold(page: Page, config: Config | None, ids: tuple[int, ...], reasons: l
     ).open()
 
 
-def ask_hold_node(page: Page, config: Config | None, node: TreeNode, query: Query, reasons: list[str]) -> None:
-    """Hold back a whole patient, as :func:`ask_hold_patient`, or the changes of ``query`` below a folder?"""
-    branch, count = node.branch, node.holdable
+def ask_hold_node(page: Page, config: Config | None, node: TreeNode, shown: tuple[int, Query], reasons: list[str]) -> None:
+    """Hold back a whole patient, as :func:`ask_hold_patient`, or the changes below a folder?  ``shown``: the revision of the review, and the query."""
+    branch, count, (revision, query) = node.branch, node.holdable, shown
     if branch == Branch(branch.patient) and branch.patient is not None:
         ask_hold_patient(page, config, branch.patient, reasons)
         return
@@ -40,7 +45,7 @@ def ask_hold_node(page: Page, config: Config | None, node: TreeNode, query: Quer
         f"{words.agree(count, 'It is', 'They are')} left out of this and later submissions until somebody releases {words.agree(count, 'it', 'them')}. "
         f"Files that are new in a later scan are not held back. Give a reason. {_readers(config)}",
         "Hold back",
-        lambda reason: page.intent.emit(hold_intents.HoldFound(replace(query, branch=branch), count, reason)),
+        lambda reason: page.intent.emit(hold_intents.HoldFound(revision, replace(query, branch=branch), count, reason)),
         reasons,
     ).open()
 
@@ -58,17 +63,33 @@ def ask_hold_patient(page: Page, config: Config | None, patient: str, reasons: l
     ).open()
 
 
-def ask_release_patient(page: Page, patient: str, node: str, release: Callable[[], None]) -> None:
-    """Release a whole patient, although a person meant only a folder?"""
+def is_whole_patient(node: TreeNode, query: Query) -> bool:
+    """The node is a patient, and ``query`` leaves out nothing of the patient that is held back."""
+    plain = Query(once=query.once, order=query.order, excluded=query.excluded)
+    return node.branch.patient is not None and node.branch == Branch(node.branch.patient) and query == plain and query.excluded is not False
+
+
+def ask_release_patients(page: Page, patients: Sequence[str], node: TreeNode, release: Callable[[], None]) -> None:
+    """Release whole patients, although a person meant only a folder, or what a filter shows?"""
+    whole, one = node.branch == Branch(node.branch.patient), len(patients) == 1
+    meant = f"patient {node.branch.patient}" if whole and node.branch.patient is not None else f"“{title(node)}”"
+    who = f"patient {patients[0]}" if one else words.count_of(len(patients), "patient")
+    more = f" and {words.number(len(patients) - PATIENTS_NAMED)} more" if len(patients) > PATIENTS_NAMED else ""
+    held = f"Patient {patients[0]} is" if one else f"Patients {', '.join(patients[:PATIENTS_NAMED])}{more} are"
     ConfirmDialog(
         page,
         Question(
-            f"Release patient {patient}?",
-            f"Patient {patient} is held back as a whole, so all files of the patient are released, not only “{node}”.",
-            "Release patient",
+            f"Release {who}?",
+            f"{held} held back as a whole, so all files of {'the patient' if one else 'these patients'} are released, not only what the table shows of {meant}.",
+            f"Release {'patient' if one else 'patients'}",
         ),
         release,
     ).open()
+
+
+def ask_again(page: Page, error: ChorusError, again: Callable[[], None]) -> None:
+    """Say that the held-back list could not be read; try it again?"""
+    ConfirmDialog(page, Question("Nothing was released", f"{error.summary} {error.remedy}".strip(), "Try again"), again).open()
 
 
 def ask_mark_deleted(page: Page, ids: tuple[int, ...]) -> None:
