@@ -1,10 +1,11 @@
-"""What the kept receipts say about one version: its last verification."""
+"""What the kept receipts say about a version: its last verification; and which version nobody has verified."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
-from chorus_gui.app.values import ReceiptFacts, WrongFacts
+from chorus_gui.app.values import JournalFacts, ReceiptFacts, WrongFacts
 from chorus_gui.app.words import plural
 
 SENDS = ("submission", "upload", "repair")
@@ -16,24 +17,45 @@ def verification(receipts: tuple[ReceiptFacts, ...], version: str, wrong: WrongF
 
     A receipt of several versions does not say in which of them a file differs: ``wrong`` does.
     """
-    repaired = False
+    repaired = again = False
     for receipt in receipts:
         if receipt.kind == "verify" and receipt.partial and receipt.clean:
             continue  # a part that matches says nothing about the version
         if receipt.kind == "verify" and (version in receipt.versions or not receipt.versions):
-            return None if repaired and not receipt.clean else _of_version(receipt, version, wrong)
+            return None if repaired and not receipt.clean else _of_version(receipt, version, wrong, again=again)
         if receipt.kind == "repair" and receipt.clean and not receipt.uploaded.files:
             repaired = True  # it found nothing to repair, and changed nothing
             continue
         if receipt.kind in SENDS and version in receipt.versions:
             return None
+        again = again or (receipt.kind == "repair" and receipt.clean)  # of another version
     return None
 
 
-def _of_version(receipt: ReceiptFacts, version: str, wrong: WrongFacts | None) -> ReceiptFacts:
-    """The receipt, clean if all that it found wrong is in other versions, or was repaired there."""
+def unverified(receipts: tuple[ReceiptFacts, ...], journal: JournalFacts, wrong: WrongFacts | None = None) -> str | None:
+    """The version to verify next: the last one, then each with an upload since the first verification that is known; None: all are verified.
+
+    A run that was killed leaves no receipt, and the next submission is another version: its files would never be compared.
+    """
+    last = journal.last_version
+    if last is None or verification(receipts, last, wrong) is None:
+        return last
+    first = min((receipt.ended_us for receipt in receipts if receipt.kind == "verify" and not receipt.partial), default=0)
+    since = datetime.fromtimestamp(first / 1e6, UTC).strftime("%Y%m%d%H%M%S")
+    uploaded = {count.version for count in journal.counts if count.active and (count.last_upload or "") > since}
+    return next(
+        (version for version in reversed(journal.versions) if version in uploaded and verification(receipts, version, wrong) is None), None
+    )
+
+
+def _of_version(receipt: ReceiptFacts, version: str, wrong: WrongFacts | None, *, again: bool) -> ReceiptFacts:
+    """The receipt, clean if all that it found wrong is in other versions, or was repaired there (``again``: something was, since).
+
+    Without ``wrong`` either nothing is wrong any longer, or it is not known yet, because the central store has not answered.
+    """
     only_differs = receipt.differing and receipt.failures == receipt.differing and not receipt.unchecked and not receipt.partial
-    if only_differs and len(receipt.versions) > 1 and (wrong is None or version not in wrong.versions):
+    elsewhere = again if wrong is None else version not in wrong.versions
+    if only_differs and len(receipt.versions) > 1 and elsewhere:
         return replace(receipt, clean=True, failures=0, differing=0)
     return receipt
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
 
+from chorus_gui.core.config.addresses import connection_parts
 from chorus_gui.core.config.credentials import AuthMode
 from chorus_gui.core.errors import UsageError
 
@@ -92,6 +93,8 @@ def recognized(text: str) -> NewCredential | None:
     from chorus_gui.app.credentials import paste, paste_aws
 
     text = text.lstrip("\ufeff")
+    if connection_parts(text).get("accountkey"):
+        return NewCredential.ACCOUNT_KEY
     mode = paste(text).mode
     if mode is AuthMode.SAS:
         return NewCredential.TOKEN

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeGuard
 
-from chorus_gui.app.last_verification import SENDS, failed_verification, verification
+from chorus_gui.app.last_verification import SENDS, failed_verification, unverified, verification
 from chorus_gui.app.values import CredentialFacts, CustodyFacts, JournalFacts, ReceiptFacts, ReviewFacts, WrongFacts
 from chorus_gui.app.words import agree, files_and_size, plural, size
 from chorus_gui.core.custody.state import State as Custody
@@ -265,11 +265,12 @@ def _finish(known: Known) -> Step:
         label = f"Upload {plural(known.wrong.files, 'file')} again"
         return Step(name, Progress.STOPPED, known.wrong.text, label, Action.REPAIR, headline="The verification found differences")
     verified = verification(known.receipts, last, known.wrong)
-    if verified is None:
-        return Step(name, Progress.NOW, f"Version {last} has not been verified yet.", f"Verify {last}", Action.VERIFY, last)
-    if not verified.clean:
+    if verified is not None and not verified.clean:
         text, headline = failed_verification(verified), "The verification found differences" if verified.failures else "Not verified"
         return Step(name, Progress.STOPPED, text, "Show the verification", Action.SEE_VERIFICATION, last, headline)
+    version = unverified(known.receipts, journal, known.wrong) if journal else None
+    if version is not None:
+        return Step(name, Progress.NOW, f"Version {version} has not been verified yet.", f"Verify {version}", Action.VERIFY, version)
     if custody.can_check_in:
         text = "Check in the journal, so that colleagues can submit."
         return Step(name, Progress.NOW, text, "Check in the journal", Action.CHECK_IN, headline="Everything is submitted and verified")
@@ -381,7 +382,7 @@ def _nothing_to_do(known: Known) -> bool:
     if journal is None or not journal.versions or _pending(known) or _waits_for_approval(known.review) or _left_to_submit(known).files:
         return False
     verified = verification(known.receipts, journal.versions[-1], known.wrong)
-    return known.wrong is None and verified is not None and verified.clean
+    return known.wrong is None and verified is not None and verified.clean and unverified(known.receipts, journal, known.wrong) is None
 
 
 def _warnings(known: Known, next_step: Action) -> tuple[str, ...]:

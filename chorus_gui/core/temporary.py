@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 
-from chorus_gui.core.computer import temporary_folder, temporary_words
+from chorus_gui.core.computer import temporary_words
 from chorus_gui.core.errors import ComputerError
 from chorus_gui.core.folders import remove_folder
 
@@ -64,7 +64,7 @@ def fault(error: Exception, file: Path) -> ComputerError | None:
 def sweep(place: Path | None = None) -> None:
     """Remove what killed processes left in ``place``, or in the folder for temporary files.  Raises nothing."""
     with suppress(OSError):
-        root = Path(temporary_folder(of_sqlite=False)) if place is None else place
+        root = Path(tempfile.gettempdir()) if place is None else place
         with os.scandir(root) as names:
             found = [name for name in islice(names, _MOST_SEEN) if name.name.startswith(PREFIX)]
         for name in found:

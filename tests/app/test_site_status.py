@@ -354,3 +354,56 @@ def test_what_the_last_submission_could_not_read_is_a_warning_until_the_next_sca
     assert shown.grade is Grade.WARNING
     assert not any("could not read" in warning for warning in site_status(Known(MINE, journal(), None, (receipt("submission"),))).warnings)
     assert not any("could not read" in warning for warning in site_status(Known(MINE, journal(), review(5), (unread,))).warnings)
+
+
+def test_what_several_versions_had_wrong_is_nobody_s_until_the_store_has_answered() -> None:
+    """The receipt is read at once; in which version the files are is in the store.  Until then, no version is called verified."""
+    found = receipt("verify", "one", "two", clean=False, failures=3)
+    found = replace(found, differing=3)
+    assert site_status(Known(HERE, journal(), review(), (found,))).steps[-1].progress is Progress.STOPPED
+    fixed = replace(receipt("repair", "one", at=AFTER + 1), uploaded=Tally(3, 30))
+    assert site_status(Known(HERE, journal(), review(), (fixed, found))).steps[-1].text != "The verification found 3 files that differ."
+
+
+@pytest.mark.parametrize(
+    ("uploaded", "receipts", "next_one"),
+    [
+        pytest.param({"two": "20240101000000"}, [receipt("verify", "two", at=AFTER)], None, id="all are verified"),
+        pytest.param(
+            {"one": "20231114221421", "two": "20231114221500"},
+            [receipt("verify", "two", at=AFTER), receipt("submission", "two", at=SCANNED), receipt("verify", "zero", at=BEFORE)],
+            "one",
+            id="the run that uploaded the version before was killed, and left no receipt",
+        ),
+        pytest.param(
+            {"one": "20231114221421", "two": "20231114221500"},
+            [receipt("verify", "two", at=AFTER), receipt("verify", "one", at=AFTER - 1), receipt("verify", "zero", at=BEFORE)],
+            None,
+            id="that version was verified afterwards",
+        ),
+        pytest.param(
+            {"one": "20200101000000", "two": "20231114221500"},
+            [receipt("verify", "two", at=AFTER)],
+            None,
+            id="it was uploaded before anything was verified here",
+        ),
+        pytest.param(
+            {"one": "20231114221421", "two": "20231114221500"},
+            [receipt("verify", "two", at=AFTER), replace(receipt("verify", "zero", at=BEFORE), partial=True)],
+            None,
+            id="before that, only a part was verified here",
+        ),
+        pytest.param({"one": "20231114221421"}, [], "two", id="nothing was ever verified"),
+    ],
+)
+def test_every_version_since_the_first_verification_is_verified(
+    uploaded: dict[str, str], receipts: list[ReceiptFacts], next_one: str | None
+) -> None:
+    """Only then is everything “submitted and verified”."""
+    counts = tuple(VersionCount(version, "OMOP", 3, 30, 0, 0, 0, at) for version, at in uploaded.items())
+    shown = site_status(Known(HERE, replace(journal(), counts=counts), review(), tuple(receipts)))
+    finish = shown.steps[-1]
+    if next_one is None:
+        assert finish.progress is Progress.DONE
+    else:
+        assert (finish.text, finish.version) == (f"Version {next_one} has not been verified yet.", next_one)

@@ -203,6 +203,24 @@ def wired(request: pytest.FixtureRequest, place: Place, monkeypatch: pytest.Monk
     return place
 
 
+def test_a_level_has_its_files_and_no_folder_that_is_kept_as_a_blob(wired: Place) -> None:
+    """A store with a hierarchical namespace, blobfuse and AzCopy keep a folder as a blob of its own."""
+    for path in ("v1/journal.db", "v1/Images/a", "v1/Images/b", "top"):
+        put(wired, path, 10)
+    store = open_store(wired)
+    store.put("v1", b"", metadata={"hdi_isfolder": "true"})
+    levels = {
+        below: [(list(page.folders), [blob.path for blob in page.blobs]) for page in store.level(below)]
+        for below in ("", "v1/", "v1/Images/")
+    }
+    store.close()
+    assert levels == {
+        "": [(["v1"], ["top"])],
+        "v1/": [(["Images"], ["v1/journal.db"])],
+        "v1/Images/": [([], ["v1/Images/a", "v1/Images/b"])],
+    }
+
+
 def put(place: Place, path: str, size: int) -> bytes:
     data = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
     store = open_store(place)

@@ -155,15 +155,20 @@ def after(person: Person, session: Session) -> None:
     person.click("Record and upload")
     person.settle()
     person.read("The upload is complete")
-    _verify_and_check_in(person)
+    _verify_and_check_in(person, versions=2)
 
 
-def _verify_and_check_in(person: Person) -> None:
+def _verify_and_check_in(person: Person, versions: int = 1) -> None:
     person.look("the end of the upload")
     person.click("Overview")
     person.settle()
-    person.click("Verify 2")
-    person.settle()
+    for _ in range(versions):
+        person.read("has not been verified yet")
+        person.click("Verify 2")
+        person.read("All match")
+        person.settle()
+        person.rest(2000)
+    person.read("Everything is submitted and verified")
     person.click("Check in the journal")
     person.settle()
     person.look("the end of the submission")

@@ -101,6 +101,8 @@ class StoreModel(QAbstractTableModel):
             self._asking = False
             if self.search is not None:
                 self._show_found(self.search, "Stopped after")
+            else:
+                self.said.emit("Stopped. To read the folder again, open it again.")
             self.ready.emit()
 
     def look(self) -> None:

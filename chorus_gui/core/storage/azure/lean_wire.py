@@ -183,7 +183,7 @@ class LeanWire:
     def list_page(self, prefix: str, marker: str, *, delimiter: str = "") -> Page:
         """See :meth:`Wire.list_page`."""
         query = [("restype", "container"), ("comp", "list"), ("maxresults", str(PAGE))]
-        query += [("delimiter", delimiter)] if delimiter else [("include", "metadata")]
+        query += [("include", "metadata"), *([("delimiter", delimiter)] if delimiter else [])]
         # An empty prefix is left out: the emulator and some proxies stumble over "prefix=".
         query += [(key, value) for key, value in (("prefix", prefix), ("marker", marker)) if value]
         answer = self._ask(Request("GET", self._path, tuple(query), most=LIST_BYTES), Operation("list", prefix, "l"))

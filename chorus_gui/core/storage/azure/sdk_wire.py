@@ -112,19 +112,23 @@ class SdkWire:
     def list_page(self, prefix: str, marker: str, *, delimiter: str = "") -> Page:
         """See :meth:`Wire.list_page`."""
         # An empty prefix is None: the emulator and some proxies stumble over "prefix=".
+        from azure.storage.blob import BlobPrefix
+
         begins, after = prefix or None, marker or None
 
         def ask() -> Page:
             if delimiter:
-                pages: Any = self._client.walk_blobs(begins, delimiter=delimiter, results_per_page=PAGE).by_page(after)
+                pages: Any = self._client.walk_blobs(begins, include=["metadata"], delimiter=delimiter, results_per_page=PAGE).by_page(
+                    after
+                )
             else:
                 pages = self._client.list_blobs(begins, include=["metadata"], results_per_page=PAGE).by_page(after)
             found: list[BlobProperties] = list(next(pages, ()))
             if any(not isinstance(cast("object", entry.name), str) or not entry.name for entry in found):
                 raise ValueError("an entry without a name")
-            if delimiter:
-                return Page([], [entry.name for entry in found if entry.name.endswith(delimiter)], pages.continuation_token or "")
-            return Page([_blob_info(entry, entry.name) for entry in found], [], pages.continuation_token or "")
+            folders = [entry.name for entry in found if isinstance(entry, BlobPrefix)]
+            blobs = [_blob_info(entry, entry.name) for entry in found if not isinstance(entry, BlobPrefix)]
+            return Page(blobs, folders, pages.continuation_token or "")
 
         return guarded(self._access, Operation("list", prefix, "l"), ask)
 
