@@ -193,6 +193,8 @@ def _review(known: Known) -> Step:
     name, review, journal = "Scan and review", known.review, known.journal
     if "scan" in known.running:
         return Step(name, Progress.NOW, "The site is compared with the journal.", headline="Scanning the site…")
+    if known.running & {"record", "submit", "upload"}:
+        return Step(name, Progress.DONE, "Approved.")
     if known.looking and review is None:
         return Step(name, Progress.LATER, "Loading…")
     if journal is not None and journal.error:
@@ -206,11 +208,11 @@ def _review(known: Known) -> Step:
             return Step(name, Progress.DONE, "Files that differ in the central store come first.")
         if _sent_since_scan(known):
             return Step(name, Progress.DONE, "Submitted.")
+        if known.journal is not None and known.journal.interrupted:
+            text = "The last upload was interrupted. What arrived is recorded, and is not uploaded again. Scan to see what is left."
+            return Step(name, Progress.NOW, text, "Scan the site again", Action.SCAN, headline="The upload is not complete")
         if review is None:
             return Step(name, Progress.NOW, "Find out what changed on the site since the last submission.", "Scan the site", Action.SCAN)
-        if known.journal is not None and known.journal.interrupted:
-            text = "The last upload was interrupted. What arrived is recorded. Scan to see what is left: nothing is uploaded twice."
-            return Step(name, Progress.NOW, text, "Scan the site again", Action.SCAN, headline="The upload is not complete")
         return Step(name, Progress.NOW, "The journal has changed since the scan.", "Scan the site again", Action.SCAN)
     problems = review.summary.total(ChangeKind.PROBLEM).files
     if _waits_for_approval(review):
@@ -288,7 +290,7 @@ def _ignored(review: ReviewFacts) -> str:
 
 def _resume(name: str, left: Tally) -> Step:
     """After a stop, a crash or an upload of a part: one button that says how much is left."""
-    text = "The last upload did not upload all files. Nothing is uploaded twice."
+    text = "The last upload did not upload all files. What arrived is not uploaded again."
     label = f"Resume: {plural(left.files, 'file')}, {size(left.bytes)} left"
     return Step(name, Progress.NOW, text, label, Action.RESUME, headline="The upload is not complete")
 

@@ -356,6 +356,18 @@ def test_what_the_last_submission_could_not_read_is_a_warning_until_the_next_sca
     assert not any("could not read" in warning for warning in site_status(Known(MINE, journal(), review(5), (unread,))).warnings)
 
 
+@pytest.mark.parametrize("running", ["record", "submit", "upload"])
+@pytest.mark.parametrize("found", [review(5), review(5, approved=True), review(5, stale="changed"), None])
+def test_while_it_is_submitted_nothing_has_to_be_reviewed_or_scanned(running: str, found: ReviewFacts | None) -> None:
+    shown = site_status(Known(MINE, replace(journal(pending=3), interrupted=True), found, running=frozenset({running})))
+    assert shown.headline == "Submitting…"
+
+
+def test_an_interrupted_upload_without_a_review_is_not_complete() -> None:
+    shown = site_status(Known(MINE, replace(journal(), interrupted=True), None))
+    assert shown.headline == "The upload is not complete"
+
+
 def test_what_several_versions_had_wrong_is_nobody_s_until_the_store_has_answered() -> None:
     """The receipt is read at once; in which version the files are is in the store.  Until then, no version is called verified."""
     found = receipt("verify", "one", "two", clean=False, failures=3)

@@ -27,7 +27,7 @@ PATIENTS = 12
 
 
 def main() -> int:
-    """Both walks, or one; a month later needs the first submission, which is then made without pictures."""
+    """Both walks."""
     parser = argparse.ArgumentParser(description="Walk through two submissions in the real window.")
     parser.add_argument("--out", type=Path, required=True, help="the folder for the pictures")
     parser.add_argument("--sitting", help=argparse.SUPPRESS)

@@ -151,5 +151,4 @@ class PaletteDialog(Dialog):
         if one is None:
             self.said.setText("Nothing matches. Write fewer or other words.")
             return
-        count = words.count_of(len(self.model.found), "command")
-        self.said.setText(f"{count}. {'' if one.enabled else NOT_NOW}{one.tip}")
+        self.said.setText(f"{words.number(len(self.model.found))} found. {'' if one.enabled else NOT_NOW}{one.tip}")

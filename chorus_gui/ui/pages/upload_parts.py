@@ -227,7 +227,7 @@ class FailuresCard(Card):
         self.tree.setMinimumHeight(150)
         copying(self.tree)
         self.heading = label("", "heading")
-        self.again = button("Retry thes&e files", "Upload the failed files again; nothing is uploaded twice", icon="refresh")
+        self.again = button("Retry thes&e files", "Upload the failed files again, and no others", icon="refresh")
         self.save = button("Export C&SV…", "Save the list of failed files, with causes and remedies", icon="save")
         head = row(self.heading, None, self.save, self.again)
         self.remedy = label("", "muted", wrap=True)

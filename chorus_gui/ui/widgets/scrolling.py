@@ -105,7 +105,8 @@ class Stack(QWidget):
         before.hide()
         after.show()
         if focus is not None and before.isAncestorOf(focus):
-            fields = (one for one in after.findChildren(QWidget) if one.focusPolicy() & Qt.FocusPolicy.TabFocus and one.isVisibleTo(after))
+            usable = (one for one in after.findChildren(QWidget) if one.isEnabled() and one.isVisibleTo(after))
+            fields = (one for one in usable if one.focusPolicy() & Qt.FocusPolicy.TabFocus)
             (after.focusWidget() or next(fields, after)).setFocus()
 
     def setCurrentWidget(self, widget: QWidget) -> None:
