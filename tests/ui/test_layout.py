@@ -53,7 +53,7 @@ from chorus_gui.ui.main_window import MainWindow
 from chorus_gui.ui.pages import Services
 from chorus_gui.ui.pages.configuration import ConfigurationPage
 from chorus_gui.ui.pages.review import ReviewPage
-from chorus_gui.ui.pages.review_parts import FOLD
+from chorus_gui.ui.pages.review_notices import FOLD
 from chorus_gui.ui.palette import commands
 from chorus_gui.ui.state import JobEnd, JobKind
 from chorus_gui.ui.widgets.basics import EmptyState, FormRow, column

@@ -25,7 +25,8 @@ from chorus_gui.ui.models.tree import title
 from chorus_gui.ui.pages import Page, Services
 from chorus_gui.ui.pages.review_changed import ChangedBar
 from chorus_gui.ui.pages.review_details import destination, site_file
-from chorus_gui.ui.pages.review_parts import Notices, NoticeView, ScanBar, Tiles
+from chorus_gui.ui.pages.review_notices import Notices, NoticeView
+from chorus_gui.ui.pages.review_parts import ScanBar, Tiles
 from chorus_gui.ui.pages.review_pending import PendingArea
 from chorus_gui.ui.pages.review_questions import (
     ask_again,
@@ -188,7 +189,7 @@ class ReviewPage(Page):
 
     def _notices(self) -> list[NoticeView]:
         text = f"The table shows only {self._only}, if a submission would change anything of it."
-        shown = [NoticeView(Grade.INFO, text, SHOW_ALL, None, "Remove the filter")]
+        shown = [NoticeView(Grade.INFO, text, SHOW_ALL, None, "Remove the filter", pinned=True)]
         return [*(shown if self._only else []), *notices(self._state)]
 
     def _show_config(self, config: Config) -> None:

@@ -1,22 +1,22 @@
-"""Parts of the Review page: the bar that scans, the tiles that filter, the notices above them."""
+"""Parts of the Review page: the bar that scans, the tiles that filter."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QCheckBox, QComboBox, QFrame, QGridLayout, QLabel, QProgressBar, QSizePolicy, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QGridLayout, QProgressBar, QSizePolicy, QWidget
 
 from chorus_gui.core.config.model import Config
-from chorus_gui.core.model import ChangeKind, DiffSummary, Grade, Mode, Tally
+from chorus_gui.core.model import ChangeKind, DiffSummary, Mode, Tally
 from chorus_gui.core.review.values import Pending
-from chorus_gui.ui import intents, theme, words
+from chorus_gui.ui import theme, words
 from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.state import JobProgress, ScanChoice, UndoList
 from chorus_gui.ui.theme import SPACE
-from chorus_gui.ui.widgets.basics import Card, ElidedLabel, Tile, button, column, label, row
+from chorus_gui.ui.widgets.basics import Card, ElidedLabel, Tile, button, label, row
 
 MODES: tuple[tuple[str, Mode | None, str], ...] = (
     ("configured", None, "Use the mode of the configuration"),
@@ -373,78 +373,3 @@ class UndoLine(QWidget):
         self.button.setAccessibleName(f"Undo: {last}" if last else "Undo")
         self.setVisible(bool(last or undo.said))
         return bool(last or undo.said)
-
-
-@dataclass(frozen=True, slots=True)
-class NoticeView:
-    """A sentence above the table, and perhaps what to do about it.  ``action`` with ``intent`` None: undo a version."""
-
-    grade: Grade
-    text: str
-    action: str = ""
-    intent: intents.Intent | None = None
-    tip: str = ""
-
-
-ORDER = (Grade.BAD, Grade.WARNING, Grade.INFO, Grade.GOOD)
-FOLD = "fold_notices"
-
-
-class Notices(QWidget):
-    """One below the other; in a low window the most serious one, and the others on request.  ``acted`` with the view whose button was pressed."""
-
-    acted = Signal(object)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._column = column(space=SPACE)
-        self.setLayout(self._column)
-        self._views: Sequence[NoticeView] = ()
-        self._busy = self._compact = self._unfolded = False
-
-    def show_notices(self, views: Sequence[NoticeView], *, busy: bool) -> None:
-        """Show these; while a job runs, their buttons are disabled."""
-        if (views, busy) != (self._views, self._busy):
-            self._views, self._busy = views, busy
-            self._draw()
-
-    def set_compact(self, *, compact: bool) -> None:
-        """Of several, show one, where there is little space."""
-        self._compact = compact
-        self._draw()
-
-    def _draw(self) -> None:
-        while (item := self._column.takeAt(0)) is not None:
-            if (widget := item.widget()) is not None:
-                widget.hide()
-                widget.deleteLater()
-        fold = self._compact and len(self._views) > 1
-        views = sorted(self._views, key=lambda view: ORDER.index(view.grade)) if fold else self._views
-        for number, view in enumerate(views[:1] if fold and not self._unfolded else views):
-            self._column.addWidget(self._notice(view, fold=fold and number == 0))
-        self.setVisible(bool(views))
-
-    def _fold(self) -> None:
-        self._unfolded = not self._unfolded
-        self._draw()
-
-    def _notice(self, view: NoticeView, *, fold: bool) -> QFrame:
-        made = QFrame()
-        made.setProperty("notice", view.grade.value)
-        text: QLabel = label(view.text, wrap=True)
-        made.setAccessibleName(view.text)
-        layout = row(text, margins=(2 * SPACE, SPACE, SPACE, SPACE), space=2 * SPACE)
-        layout.setStretch(0, 1)
-        if view.action:
-            act = button(view.action, view.tip)
-            act.setEnabled(not self._busy)
-            act.clicked.connect(lambda: self.acted.emit(view))
-            layout.addWidget(act)
-        if fold:
-            others = words.count_of(len(self._views) - 1, "more message")
-            more = button("Show fewer" if self._unfolded else f"Show {others}", "Show all messages, or only the first one", flat=True)
-            more.setObjectName(FOLD)
-            more.clicked.connect(self._fold)
-            layout.addWidget(more)
-        made.setLayout(layout)
-        return made

@@ -7,7 +7,7 @@ from chorus_gui.app.values import ReviewFacts
 from chorus_gui.core.config.model import UploadMethod
 from chorus_gui.core.model import ChangeKind, Grade
 from chorus_gui.ui import intents, words
-from chorus_gui.ui.pages.review_parts import NoticeView
+from chorus_gui.ui.pages.review_notices import NoticeView
 from chorus_gui.ui.state import SENDING, JobKind, SessionState
 
 
