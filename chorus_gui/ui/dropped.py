@@ -24,7 +24,7 @@ class Dropped(NamedTuple):
 def dropped_paths(data: QMimeData) -> tuple[Path, ...]:
     """The files and folders that are dragged; empty if there are none of this computer."""
     urls = data.urls() if data.hasUrls() else []
-    return tuple(Path(url.toLocalFile()) for url in urls if url.isLocalFile()) if all(url.isLocalFile() for url in urls) else ()
+    return tuple(Path(url.toLocalFile()) for url in urls) if all(url.isLocalFile() and url.toLocalFile() for url in urls) else ()
 
 
 def look_at(paths: Sequence[Path]) -> Dropped:
@@ -32,10 +32,20 @@ def look_at(paths: Sequence[Path]) -> Dropped:
     if len(paths) != 1:
         raise UsageError(f"{len(paths):,} files and folders were dropped at once.", meaning="Nothing was opened.", remedy=WHAT)
     path = paths[0]
+    try:
+        found = _found(path)
+    except OSError as error:
+        raise UsageError(f"Could not read “{path.name}”: {error.strerror or error}.", meaning="Nothing was opened.", remedy=WHAT) from error
+    if found is not None:
+        return found
+    remedy = f"{WHAT} To submit a file, put it into the site's folder, then scan."
+    raise UsageError(f"“{path.name}” is not a configuration.", meaning="Nothing was opened.", remedy=remedy)
+
+
+def _found(path: Path) -> Dropped | None:
     if path.suffix.lower() == ".toml" and not path.is_dir():
         return Dropped(path.parent, path)
     if path.is_dir():
         found = path / CONFIGURATION
         return Dropped(path, found if found.is_file() else None)
-    remedy = f"{WHAT} To submit a file, put it into the site's folder, then scan."
-    raise UsageError(f"“{path.name}” is not a configuration.", meaning="Nothing was opened.", remedy=remedy)
+    return None

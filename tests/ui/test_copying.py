@@ -73,6 +73,25 @@ def test_the_selected_lines_are_copied_in_the_order_of_the_screen(qtbot: QtBot, 
     assert clipboard()[0] == ["Size", "Name"]
 
 
+@pytest.mark.parametrize(
+    ("name", "copied"),
+    [
+        ('"=HYPERLINK(1)"', '"""=HYPERLINK(1)"""'),
+        ('5" disc', '"5"" disc"'),
+        ('="a"', '"\'=""a"""'),
+        ("\t=1", "' =1"),
+        (" \n+x", "'  +x"),
+        ("a b", "a b"),
+    ],
+)
+def test_a_spreadsheet_finds_no_formula_in_a_name_with_quotes_or_blanks(qtbot: QtBot, view: QTableView, name: str, copied: str) -> None:
+    model = view.model()
+    model.setData(model.index(0, 0), name)
+    model.setData(model.index(0, 1), "1")
+    copy(qtbot, view)
+    assert clipboard()[0][:2] == [copied, "1"]
+
+
 def test_without_a_selection_everything_is_copied_as_it_is(qtbot: QtBot, view: QTableView) -> None:
     copy(qtbot, view)
     assert clipboard()[1] == ["'=1+1", "2", "<b>&lt;x"], "what keeps Qt from showing HTML is not part of a name"

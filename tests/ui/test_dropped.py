@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,10 @@ from pytestqt.qtbot import QtBot
 from uiworld import settle
 from world import World
 
+from chorus_gui.core.errors import UsageError
 from chorus_gui.core.model import Grade
 from chorus_gui.ui.assistant import Assistant
+from chorus_gui.ui.dropped import look_at
 from chorus_gui.ui.main_window import MainWindow
 from chorus_gui.ui.session import Session
 
@@ -91,3 +94,15 @@ def test_files_and_several_folders_get_a_sentence(qtbot: QtBot, window: MainWind
 def test_what_is_not_on_this_computer_is_not_taken(qtbot: QtBot, window: MainWindow) -> None:
     assert not drop(qtbot, window, "https://example.org/config.toml")
     assert not drop(qtbot, window)
+    assert not drop(qtbot, window, "file:"), "it would be the current folder"
+    assert not drop(qtbot, window, "file://")
+
+
+def test_what_the_system_cannot_look_at_gets_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refusing(path: Path) -> bool:
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("chorus_gui.ui.dropped.Path.is_dir", refusing)
+        with pytest.raises(UsageError, match=r"Could not read “odd”: Invalid argument\."):
+            look_at((tmp_path / "odd",))

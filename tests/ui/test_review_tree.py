@@ -17,10 +17,10 @@ from world import World
 
 from chorus_gui.core.errors import ReviewError
 from chorus_gui.core.review.staging import Staging
-from chorus_gui.core.review.values import Branch, Query
+from chorus_gui.core.review.values import Branch, Query, TreeLevel
 from chorus_gui.ui import hold_intents, intents
 from chorus_gui.ui.jobs import Reader
-from chorus_gui.ui.models.tree import NAME, TREE, TreeModel
+from chorus_gui.ui.models.tree import NAME, TREE, TreeModel, _Opened
 from chorus_gui.ui.pages import Services
 from chorus_gui.ui.pages.review import ReviewPage, make
 from chorus_gui.ui.session import Session
@@ -389,3 +389,23 @@ def test_what_is_open_stays_open_in_any_order_and_unseen_it_reads_nothing(qtbot:
     assert shown() == ["Patient 2"]
     model.show_review(None)
     assert model.rowCount() == 0
+
+
+def test_folders_can_be_open_as_deep_as_a_path_can_be(model: TreeModel) -> None:
+    depth = 1100
+    numbers = [1] * TreeLevel.WIDTH
+    top = TreeLevel(None)
+    top.add("1", numbers, leaf=False)
+    root = around = _Opened(top, 0)
+    for deep in range(depth):
+        level = TreeLevel(Branch("1", "d/" * deep))
+        level.add("d/" * (deep + 1), numbers, leaf=False)
+        around = around.open(0, level)
+    model._take(root)
+    last = Branch("1", "d/" * depth)
+    assert model.rowCount() == depth + 1
+    assert model.row_of(last) == depth
+    found = model.node(depth)
+    assert found is not None
+    assert found.branch == last
+    assert [one.folder for one in root.branches()] == ["d/" * deep for deep in range(depth)]

@@ -104,7 +104,7 @@ NAME = 0
 
 
 class _Opened:
-    """A level on screen, with those below it that are open, by their places."""
+    """A level on screen, with those below it that are open, by their places.  Folders can be so deep that nothing here calls itself."""
 
     def __init__(self, level: TreeLevel, depth: int) -> None:
         self.level, self.depth = level, depth
@@ -113,18 +113,27 @@ class _Opened:
 
     @property
     def rows(self) -> int:
-        return len(self.level) + sum(one.rows for one in self.below)
+        count, left = 0, [self]
+        while left:
+            one = left.pop()
+            count += len(one.level)
+            left += one.below
+        return count
 
     def at(self, row: int) -> tuple[_Opened, int]:
         """The level and the place in it of a row, counted from the first of this level."""
-        before = 0
-        for place, one in zip(self.places, self.below, strict=True):
-            if row - before <= place:
-                break
-            if row - before <= place + one.rows:
-                return one.at(row - before - place - 1)
-            before += one.rows
-        return self, row - before
+        around, inside = self, True
+        while inside:
+            inside = False
+            for place, one in zip(around.places, around.below, strict=True):
+                if row <= place:
+                    break
+                count = one.rows
+                if row <= place + count:
+                    around, row, inside = one, row - place - 1, True
+                    break
+                row -= count
+        return around, row
 
     def row_of(self, place: int) -> int:
         """The row of one of its own nodes."""
@@ -146,10 +155,12 @@ class _Opened:
 
     def branches(self) -> Iterator[Branch]:
         """What is open below it, from the top."""
-        for one in self.below:
+        left = self.below[::-1]
+        while left:
+            one = left.pop()
             if one.level.branch is not None:
                 yield one.level.branch
-            yield from one.branches()
+            left += one.below[::-1]
 
 
 class TreeModel(QAbstractTableModel):
@@ -254,8 +265,9 @@ class TreeModel(QAbstractTableModel):
 
     def _row(self, around: _Opened, place: int) -> int:
         row = around.row_of(place)
-        if around.level.branch is not None and (above := _find(self._root, around.level.branch)) is not None:
-            row += self._row(*above) + 1
+        while around.level.branch is not None and (above := _find(self._root, around.level.branch)) is not None:
+            around, place = above
+            row += around.row_of(place) + 1
         return row
 
     def around(self, row: int) -> int | None:

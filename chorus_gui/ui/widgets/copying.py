@@ -173,6 +173,11 @@ def copier_of(view: QTableView | QTreeView) -> Copier:
 
 
 def _cell(value: object) -> str:
-    """A cell in one line, as it is and not as it is shown; safe for a spreadsheet, as in a CSV export."""
-    text = " ".join(as_text(str(value)).split("\n")) if value is not None else ""
-    return str(safe_cell(text.replace("\t", " ").replace("\r", " ")))
+    """A cell in one line, as it is and not as it is shown; safe for a spreadsheet, as in a CSV export.
+
+    A spreadsheet takes quotes around a pasted cell away, so a cell with quotes gets its own quotes around it.
+    """
+    text = as_text(str(value)) if value is not None else ""
+    line = text.replace("\n", " ").replace("\t", " ").replace("\r", " ")
+    safe = f"'{line}" if safe_cell(line.lstrip()) != line.lstrip() else line
+    return '"{}"'.format(safe.replace('"', '""')) if '"' in safe else safe
