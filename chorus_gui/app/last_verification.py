@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from chorus_gui.app.values import JournalFacts, ReceiptFacts, WrongFacts
 from chorus_gui.app.words import plural
+from chorus_gui.core.untrusted import instant_us
 
 SENDS = ("submission", "upload", "repair")
 """The kinds of receipts of runs that upload."""
@@ -41,7 +41,8 @@ def unverified(receipts: tuple[ReceiptFacts, ...], journal: JournalFacts, wrong:
     if last is None or verification(receipts, last, wrong) is None:
         return last
     first = min((receipt.ended_us for receipt in receipts if receipt.kind == "verify" and not receipt.partial), default=0)
-    since = datetime.fromtimestamp(first / 1e6, UTC).strftime("%Y%m%d%H%M%S")
+    moment = instant_us(first)
+    since = moment.strftime("%Y%m%d%H%M%S") if moment else ""
     uploaded = {count.version for count in journal.counts if count.active and (count.last_upload or "") > since}
     return next(
         (version for version in reversed(journal.versions) if version in uploaded and verification(receipts, version, wrong) is None), None
