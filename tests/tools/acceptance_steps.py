@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import traceback
+from contextlib import suppress
 from pathlib import Path
 
 from acceptance import sas
@@ -16,6 +17,8 @@ from acceptance_person import Person
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
+from chorus_gui.core.errors import JournalError
+from chorus_gui.core.journal.store import Journal
 from chorus_gui.ui import app, intents
 from chorus_gui.ui.main_window import MainWindow
 from chorus_gui.ui.session import Session
@@ -134,10 +137,19 @@ def month(person: Person, session: Session) -> None:
     person.look("the question before the upload")
     session.do(intents.SetLimit(SLOW))
     person.click("Record and upload")
-    person.wait(lambda: any(session.state.jobs), "the upload")
-    person.rest(3000)
+    person.wait(lambda: _recorded(session), "the first files that arrived")
+    person.rest(500)
     person.look("the upload, when the computer stops")
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _recorded(session: Session) -> bool:
+    """Files of the second version are in the journal."""
+    config = session.state.config
+    assert config is not None
+    with suppress(JournalError), Journal.open(config.journal.local, readonly=True) as journal:
+        return len(journal.versions()) > 1
+    return False
 
 
 def after(person: Person, session: Session) -> None:
@@ -165,7 +177,7 @@ def _verify_and_check_in(person: Person, versions: int = 1) -> None:
     for _ in range(versions):
         person.read("has not been verified yet")
         person.click("Verify 2")
-        person.read("All match")
+        person.read("match")  # “It matches.” or “All match.”
         person.settle()
         person.rest(2000)
     person.read("Everything is submitted and verified")

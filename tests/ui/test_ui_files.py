@@ -19,7 +19,7 @@ from chorus_gui.ui.dialogs.support import SupportDialog
 from chorus_gui.ui.widgets import files
 
 ROOT = Path(__file__).resolve().parents[2]
-WITH_KEYS_ON_WINDOWS = {"Open", "New", "Refresh", "Find", "Copy", "SelectAll", "Save", "HelpContents"}
+WITH_KEYS_ON_WINDOWS = {"Open", "New", "Refresh", "Find", "Copy", "SelectAll", "Save", "HelpContents", "Undo"}
 
 
 @pytest.fixture(autouse=True)
