@@ -102,7 +102,7 @@ def notes(unsigned: Sequence[str]) -> str:
         return f"{text}The programs, the setup program and the MSI are signed.\n"
     lines = "".join(f"- {name}\n" for name in unsigned)
     return (
-        f"{text}**Not everything in this release is signed.** Windows shows “Windows protected your PC” when somebody starts such a file after a download. "
+        f"{text}**Files of this release are not signed.** Windows shows “Windows protected your PC” when somebody starts such a file after a download. "
         "Check it before: compare it with SHA256SUMS, and run `gh attestation verify FILE --repo OWNER/REPOSITORY`.\n\n"
         f"These files have no signature:\n\n{lines}"
     )
