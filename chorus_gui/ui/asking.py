@@ -28,7 +28,7 @@ class Asking(QObject):
         session.less_history.connect(self._show_less_history)
 
     def show_store(self, folder: str) -> None:
-        """The files of the central store, at a folder.  Without a usable configuration there is no store."""
+        """The files of the central store, at a folder.  Nothing opens without a usable configuration."""
         from chorus_gui.ui.dialogs.store import StoreDialog
 
         window, session = self._window, self._window.session

@@ -1,6 +1,6 @@
 """Every command of the window, found by its words: the menus, the actions and buttons of the pages, and the settings.
 
-There is no list of commands here.  What the menus and the pages have is read when the list is shown, so a new action is in it by itself.
+The menus and the pages are read when the list is shown, so it has a new action by itself.
 """
 
 from __future__ import annotations

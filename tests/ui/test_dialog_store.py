@@ -82,6 +82,7 @@ def test_folders_are_opened_and_left_with_the_keyboard(qtbot: QtBot, window: Mai
     qtbot.keyClick(dialog.view, Qt.Key.Key_Return)
     ready(qtbot, dialog)
     assert names(dialog) == ["Images", "Waveforms"]
+    assert dialog.said.text() == "2 folders"
     qtbot.keyClick(dialog.view, Qt.Key.Key_Backspace)
     ready(qtbot, dialog)
     assert dialog.folder.text() == f"{VERSION}/"
@@ -89,6 +90,7 @@ def test_folders_are_opened_and_left_with_the_keyboard(qtbot: QtBot, window: Mai
     qtbot.keyClick(dialog.folder, Qt.Key.Key_Return)
     ready(qtbot, dialog)
     assert names(dialog) == ["a.dcm"]
+    assert dialog.said.text() == "1 file"
     cells = [dialog.model.index(0, column).data() for column in range(len(model.COLUMNS))]
     assert cells[:3] == ["a.dcm", "File", "5 B"]
     assert cells[3] not in ("", "–")

@@ -40,7 +40,8 @@ class Backup:
     """A kept copy: ``at`` its moment (UTC), ``size`` bytes.
 
     ``readable``: it is a journal that can be opened; if not, ``schema`` and the counts are 0.  ``active`` and ``pending`` count current
-    rows, ``rows`` all rows, ``uploaded`` those that were ever uploaded, ``commands`` the lines of its history.
+    rows, ``rows`` all rows, ``uploaded`` those that were ever uploaded, ``commands`` the lines of its history.  ``versions`` and
+    ``sent_versions`` are in the order in which they were begun (compressed copies of earlier programs: by name).
     """
 
     path: Path

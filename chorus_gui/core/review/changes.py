@@ -13,7 +13,7 @@ from typing import Any
 
 from chorus_gui.core.model import Change, ChangeKind, DiffSummary, Row, Tally
 from chorus_gui.core.review.staging import Staging
-from chorus_gui.core.review.values import ACTIONABLE, CAN_BE_HELD, LITTER, PATIENT, Hold, PatientChanges, Query
+from chorus_gui.core.review.values import ACTIONABLE, CAN_BE_HELD, LITTER, PATIENT, Hold, PatientChanges, Query, named_patients
 
 _KIND = {kind.value: kind for kind in ChangeKind}
 _FIELDS = [field.name for field in fields(Change)]
@@ -25,8 +25,6 @@ _COLUMNS = ", ".join("old_id" if name == "old" else name for name in _FIELDS)
 _OLD_COLUMNS = f"id, old_id, modality, path, {', '.join(_OLD)}"
 """A change's id, then the fields of its row: most changes of a first submission have none."""
 _PIECE = 100_000
-PATIENTS_NAMED = 5
-"""Up to this number, patients are named in a note."""
 
 
 def select_ids(staging: Staging, query: Query) -> array[int]:
@@ -169,10 +167,9 @@ def summary(staging: Staging) -> DiffSummary:
 
 
 def _unsure(patients: Sequence[str]) -> str:
-    count, named = len(patients), ", ".join(patients[:PATIENTS_NAMED])
-    more = f" and {count - PATIENTS_NAMED:,} more" if count > PATIENTS_NAMED else ""
+    count = len(patients)
     return (
-        f"Could not determine if the site has files of {count:,} patient{'s' * (count != 1)}, because folders could not be read: {named}{more}. Other files of "
+        f"Could not determine if the site has files of {count:,} patient{'s' * (count != 1)}, because folders could not be read: {named_patients(patients)}. Other files of "
         f"{'this patient' if count == 1 else 'these patients'} are missing. Make the folders readable, then scan again."
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -377,3 +377,9 @@ class Reviewed:
 
     path: Path
     summary: DiffSummary
+
+
+def named_patients(patients: Sequence[str]) -> str:
+    """Patients for a sentence, “12, 14, 15, 16, 20 and 3 more”: up to five are named."""
+    more = len(patients) - 5
+    return ", ".join(patients[:5]) + (f" and {more:,} more" if more > 0 else "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from PySide6.QtCore import Qt
@@ -30,7 +30,7 @@ from chorus_gui.app.values import ReviewFacts, StoreKind
 from chorus_gui.app.what_changed import renamed_text, sentence
 from chorus_gui.core.config.model import UploadMethod
 from chorus_gui.core.model import ChangeKind, Grade, Tally
-from chorus_gui.core.review.values import ACTIONABLE, Pending
+from chorus_gui.core.review.values import ACTIONABLE, Pending, named_patients
 from chorus_gui.core.rules import Severity
 from chorus_gui.ui import words
 from chorus_gui.ui.shown import plain_text
@@ -39,7 +39,6 @@ from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import button, column, label, row, set_grade
 from chorus_gui.ui.widgets.dialogs import Dialog
 
-PATIENTS_NAMED = 5
 KIND_WORDS = {
     ChangeKind.ADDED: "Added",
     ChangeKind.UPDATED: "Updated",
@@ -77,10 +76,10 @@ def facts(state: SessionState, review: ReviewFacts) -> list[tuple[Grade, str]]:
     if folders := renamed_text(review.changed_to_do):
         out.append((Grade.INFO, folders))
     if lost := review.lost_patients:
-        text = f"{words.count_of(len(lost), 'patient')} {words.agree(len(lost), 'has', 'have')} no files on the site any longer: {_named(lost)}."
+        text = f"{words.count_of(len(lost), 'patient')} {words.agree(len(lost), 'has', 'have')} no files on the site any longer: {named_patients(lost)}."
         out.append((Grade.WARNING, f"{text} {words.agree(len(lost), 'Its', 'Their')} files are marked as deleted."))
     if unsure := review.unsure_patients:
-        text = f"Could not determine if the site has other files of {words.count_of(len(unsure), 'patient')}, because folders could not be read: {_named(unsure)}."
+        text = f"Could not determine if the site has other files of {words.count_of(len(unsure), 'patient')}, because folders could not be read: {named_patients(unsure)}."
         out.append(
             (
                 Grade.WARNING,
@@ -115,11 +114,6 @@ def facts(state: SessionState, review: ReviewFacts) -> list[tuple[Grade, str]]:
         text = f"{words.count_of(problems, 'file or folder has a problem', 'files or folders have problems')}, and {words.agree(problems, 'is', 'are')} not part of this submission."
         out.append((Grade.WARNING, text))
     return out
-
-
-def _named(patients: Sequence[str]) -> str:
-    more = len(patients) - PATIENTS_NAMED
-    return ", ".join(patients[:PATIENTS_NAMED]) + (f" and {words.number(more)} more" if more > 0 else "")
 
 
 def left_over(found: ReadinessFacts) -> str:

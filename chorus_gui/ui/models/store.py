@@ -128,7 +128,7 @@ class StoreModel(QAbstractTableModel):
         self._asking = True
         step = partial(_level, self._workspace, self._folder, marker)
         self._reader.ask(self, step, self._answered, channel="store")
-        self.said.emit(f"{words.count_of(len(self._rows), 'line')} shown, reading more…" if self._rows else "Reading the folder…")
+        self.said.emit(f"{self._counted()} shown, reading more…" if self._rows else "Reading the folder…")
 
     def _answered(self, outcome: Outcome[Any]) -> None:
         self._asking = False
@@ -140,12 +140,18 @@ class StoreModel(QAbstractTableModel):
         new += [Entry(blob.path, blob.path.rpartition("/")[2], blob) for blob in found.blobs]
         self._marker = found.marker or None
         self._append(new)
-        lines = words.count_of(len(self._rows), "line")
         if len(self._rows) >= MOST_ROWS:
-            self.said.emit(f"The first {lines}. Search to find others.")
+            self.said.emit(f"The first {self._counted()}. Search to find others.")
         else:
-            self.said.emit(f"{lines}. Scroll down to read more." if self._marker else lines if self._rows else "Nothing is here.")
+            more = ". Scroll down to read more." if self._marker else ""
+            self.said.emit(f"{self._counted()}{more}" if self._rows else "Nothing is here.")
         self.ready.emit()
+
+    def _counted(self) -> str:
+        """“2 folders, 14 files”"""
+        files = sum(not row.folder for row in self._rows)
+        counts = ((len(self._rows) - files, "folder"), (files, "file"))
+        return ", ".join(words.count_of(count, what) for count, what in counts if count)
 
     def _searched(self, search: Search, outcome: Outcome[Any]) -> None:
         self._asking = False

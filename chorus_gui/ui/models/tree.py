@@ -242,7 +242,7 @@ class TreeModel(QAbstractTableModel):
     # --- rows -------------------------------------------------------------------------------------------------------
 
     def node(self, row: int) -> TreeNode | None:
-        """The node of a row; None: there is no such row."""
+        """The node of a row; None after the last one."""
         return self._at(row)[2] if 0 <= row < self._root.rows else None
 
     def _at(self, row: int) -> tuple[_Opened, int, TreeNode]:

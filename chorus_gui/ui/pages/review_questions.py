@@ -7,14 +7,11 @@ from dataclasses import replace
 
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.errors import ChorusError
-from chorus_gui.core.review.values import Branch, Query, TreeNode
+from chorus_gui.core.review.values import Branch, Query, TreeNode, named_patients
 from chorus_gui.ui import hold_intents, intents, words
 from chorus_gui.ui.models.tree import title
 from chorus_gui.ui.pages import Page
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Question, ReasonDialog
-
-PATIENTS_NAMED = 5
-"""Up to this number, patients are named in a question."""
 
 
 def ask_hold(page: Page, config: Config | None, ids: tuple[int, ...], reasons: list[str]) -> None:
@@ -74,8 +71,7 @@ def ask_release_patients(page: Page, patients: Sequence[str], node: TreeNode, re
     whole, one = node.branch == Branch(node.branch.patient), len(patients) == 1
     meant = f"patient {node.branch.patient}" if whole and node.branch.patient is not None else f"“{title(node)}”"
     who = f"patient {patients[0]}" if one else words.count_of(len(patients), "patient")
-    more = f" and {words.number(len(patients) - PATIENTS_NAMED)} more" if len(patients) > PATIENTS_NAMED else ""
-    held = f"Patient {patients[0]} is" if one else f"Patients {', '.join(patients[:PATIENTS_NAMED])}{more} are"
+    held = f"Patient {patients[0]} is" if one else f"Patients {named_patients(patients)} are"
     ConfirmDialog(
         page,
         Question(
