@@ -21,7 +21,8 @@ from chorus_gui.core.folders import user_name
 from chorus_gui.core.model import Action, Change, ChangeKind, Entry, Mode
 from chorus_gui.core.review.approval import deletions
 from chorus_gui.core.review.changes import stream
-from chorus_gui.core.review.holds import Holds, hold_back, hold_back_patient
+from chorus_gui.core.review.hold_list import Target, target_of
+from chorus_gui.core.review.holds import Holds, hold_back, hold_back_patient, release, released_patients
 from chorus_gui.core.review.staging import Staging
 from chorus_gui.core.review.values import Query
 
@@ -256,6 +257,43 @@ def test_a_patient_who_is_held_back_holds_the_other_half_of_a_rename(world: Worl
     with Staging.open(path) as staging, Holds(world.journal) as holds:
         hold_back_patient(staging, holds, patient, "consent withdrawn")
         assert {change.path for change in stream(staging, Query(excluded=True))} == {A, OTHER}
+
+
+@pytest.mark.parametrize(("folder", "more"), [("2", True), ("0001", False)], ids=["another ID", "leading zeros"])
+def test_a_patient_who_is_held_back_is_also_held_back_under_a_new_name(world: World, folder: str, more: bool) -> None:
+    """The folder of the patient was renamed and has a new file: the file belongs to the patient who is held back."""
+    written(world, (Row(), Row(B, "two", at=200)))
+    world.put(f"{folder}/Images/a.dcm", "one", mtime=100)
+    world.put(f"{folder}/Images/b.dcm", "two", mtime=200)
+    world.put(f"{folder}/Images/new.dcm", "three", mtime=300)
+    world.put(f"{folder}/Waveforms/new.dat", "four", mtime=300)
+    world.put("3/Images/x.dcm", "five", mtime=300)
+    path = world.review().path
+    with Staging.open(path) as staging, Holds(world.journal) as holds:
+        hold_back_patient(staging, holds, "1", "consent withdrawn")
+        free = [change.path for change in stream(staging, Query(excluded=False))]
+        assert free == ["3/Images/x.dcm"]
+        (new,) = [change for change in stream(staging, Query(excluded=True)) if change.path == f"{folder}/Images/new.dcm"]
+        assert new.reason == "consent withdrawn"
+        assert released_patients(staging, holds, [new.id]) == ["1"], "its release says whom it releases"
+        release(staging, holds, [new.id])
+        assert not list(stream(staging, Query(excluded=True)))
+        hold_back_patient(staging, holds, folder, "consent withdrawn")
+        assert {change.path for change in stream(staging, Query(excluded=False))} == {"3/Images/x.dcm"}
+        assert {target_of(hold).patient_id for hold in holds.all()} == {folder}
+        assert holds.remove([Target(patient_id=folder if more else "1")]) == 1, "whichever way the ID is written"
+
+
+def test_a_patient_whom_the_journal_has_is_not_held_back_with_a_file_that_came_from_another(world: World) -> None:
+    """One image was in the wrong folder: this patient has a name, and files, of their own."""
+    written(world, (Row(), Row("2/Images/z.dcm", "two", at=200)))
+    world.put(OTHER, "one", mtime=100)
+    world.put("2/Images/z.dcm", "two", mtime=200)
+    world.put("2/Images/new.dcm", "three", mtime=300)
+    path = world.review().path
+    with Staging.open(path) as staging, Holds(world.journal) as holds:
+        hold_back_patient(staging, holds, "1", "consent withdrawn")
+        assert [change.path for change in stream(staging, Query(excluded=False))] == ["2/Images/new.dcm"]
 
 
 @pytest.mark.parametrize("patient", [False, True])

@@ -79,6 +79,7 @@ def test_a_hold_of_the_file_counts_before_one_of_its_patient(world: World) -> No
     assert now
     assert now.of("Images", "1/Images/a") is of_file
     assert now.of("Images", "1/Images/b") is of_patient
+    assert now.of("Images", "001/Images/b") is of_patient, "leading zeros do not make another patient"
     assert now.of("Waveforms", "1/Images/a", "2") is None
     assert now.of("Images", "2/Images/a", "1") is None, "the path names the patient, not the column"
     assert now.of("OMOP", "OMOP/person.csv", "1") is of_patient, "the column does where the path names nobody"

@@ -139,6 +139,11 @@ class HoldList:
         return f'{head[:-1]}, "holds": [\n{entries}\n]}}\n'.encode("ascii")
 
 
+def same_patient(patient_id: str) -> str:
+    """What all spellings of a patient's ID have in common: a journal takes leading zeros away, so “0012” and “12” are one patient."""
+    return patient_id.lstrip("0")
+
+
 def target_of(hold: Hold) -> Target:
     """What a hold is about."""
     return Target(hold.modality, hold.path, hold.patient_id)

@@ -25,7 +25,7 @@ from chorus_gui.core.folders import user_name
 from chorus_gui.core.model import MODALITIES
 from chorus_gui.core.own_database import own_database
 from chorus_gui.core.review import hold_list
-from chorus_gui.core.review.hold_list import HoldList, Release, Target, join, target_of
+from chorus_gui.core.review.hold_list import HoldList, Release, Target, join, same_patient, target_of
 from chorus_gui.core.review.staging import Staging, staging_path
 from chorus_gui.core.review.values import CAN_BE_HELD, PATIENT, Hold, HoldsAct
 from chorus_gui.core.text_files import text_of
@@ -118,9 +118,9 @@ class Holds:
 
     def remove(self, targets: Iterable[Target], *, reason: str = "") -> int:
         """Release what is known to be held back of these; how many targets that were."""
-        wanted = set(targets)
+        wanted = set(map(_alike, targets))
         with self._changing() as known:
-            found = {target for hold in known.everything.active() if (target := target_of(hold)) in wanted}
+            found = {target for hold in known.everything.active() if _alike(target := target_of(hold)) in wanted}
             if found:
                 release = Release(user_name(), time.time_ns() // 1000, reason)
                 self._save(known, known.everything.releasing(found, release, host=socket.gethostname()))
@@ -210,17 +210,23 @@ class Holds:
             "CREATE TEMP TABLE held (key TEXT, modality TEXT, reason TEXT, held_by TEXT, held_us INTEGER, PRIMARY KEY (key, modality)) WITHOUT ROWID"
         )
         db.execute("BEGIN")
-        for of_patients, key in ((True, PATIENT), (False, "path")):
-            rows = [(h.patient_id or h.path, h.modality, h.reason, h.held_by, h.at_us) for h in holds if bool(h.patient_id) is of_patients]
+        for of_patients, key in ((True, f"ltrim({PATIENT}, '0')"), (False, "path")):
+            of_kind = [hold for hold in holds if bool(hold.patient_id) is of_patients]
+            rows = [(same_patient(h.patient_id) if of_patients else h.path, h.modality, h.reason, h.held_by, h.at_us) for h in of_kind]
             if rows:
                 modality = "''" if of_patients else "modality"
                 db.executemany("INSERT OR REPLACE INTO held VALUES (?, ?, ?, ?, ?)", rows)
+                if of_patients:
+                    db.execute(
+                        "INSERT OR IGNORE INTO held SELECT r.new, '', h.reason, h.held_by, h.held_us "
+                        "FROM renamed_patient r JOIN held h ON h.key = r.old ORDER BY h.held_us DESC"
+                    )
                 db.execute(
                     "UPDATE change SET (excluded, reason, held_by, held_us) = "
                     f"(SELECT 1, h.reason, h.held_by, h.held_us FROM held h WHERE (h.key, h.modality) = ({key}, {modality})) "
                     f"WHERE ({key}, {modality}) IN (SELECT h.key, h.modality FROM held h) AND {CAN_BE_HELD}"
                 )
-                of_pending = "patient_id" if of_patients else "path"
+                of_pending = "ltrim(patient_id, '0')" if of_patients else "path"
                 db.execute(
                     "UPDATE pending SET (excluded, reason, held_by, held_us) = "
                     f"(SELECT 1, h.reason, h.held_by, h.held_us FROM held h WHERE (h.key, h.modality) = ({of_pending}, {modality})) "
@@ -292,14 +298,15 @@ def check_reason(reason: str) -> None:
 
 
 def release(staging: Staging, holds: Holds, ids: Sequence[int]) -> None:
-    """Release changes, and what holds them back: the hold of the patient, too, and of a renamed file that of the other name's patient."""
+    """Release changes, and what holds them back: the hold of the patient, too, and of the patient whose files were renamed."""
     holds.remove(_released(staging, ids))
     show(staging, holds)
 
 
 def released_patients(staging: Staging, holds: Holds, ids: Sequence[int]) -> list[str]:
     """The patients who are held back as a whole, and whom :func:`release` of these changes would release."""
-    return sorted(target.patient_id for target in _released(staging, ids) & set(map(target_of, holds.all())) if target.patient_id)
+    released = set(map(_alike, _released(staging, ids)))
+    return sorted(hold.patient_id for hold in holds.all() if hold.patient_id and _alike(target_of(hold)) in released)
 
 
 def _released(staging: Staging, ids: Sequence[int]) -> set[Target]:
@@ -307,7 +314,17 @@ def _released(staging: Staging, ids: Sequence[int]) -> set[Target]:
         f"SELECT modality, path, {PATIENT} FROM change WHERE id IN {_CHOSEN} UNION SELECT modality, path, {PATIENT} FROM change WHERE pair IN {_CHOSEN}",
         (json.dumps(list(ids)),),
     ).fetchall()
-    return {Target(patient_id=patient) for _, _, patient in rows if patient} | {Target(modality, path) for modality, path, _ in rows}
+    patients = {patient for _, _, patient in rows if patient}
+    before = staging.db.execute(
+        "SELECT old FROM renamed_patient WHERE new IN (SELECT ltrim(value, '0') FROM json_each(?))", (json.dumps(sorted(patients)),)
+    )
+    patients.update(old for (old,) in before)
+    return {Target(patient_id=patient) for patient in patients} | {Target(modality, path) for modality, path, _ in rows}
+
+
+def _alike(target: Target) -> Target:
+    """Equal for all spellings of one patient."""
+    return target._replace(patient_id=same_patient(target.patient_id)) if target.patient_id else target
 
 
 def show(staging: Staging, holds: Holds) -> None:

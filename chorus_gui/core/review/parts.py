@@ -58,7 +58,11 @@ def mark_parts(staging: Staging, lost: list[str]) -> None:
     try:
         db.execute(
             f"INSERT OR IGNORE INTO known_patient SELECT {_ZEROS.format(column='patient_id')} FROM was WHERE patient_id IS NOT NULL "
-            f"UNION SELECT patient FROM elsewhere UNION SELECT {_ZEROS.format(column=PATIENT)} FROM change "
+            "UNION SELECT patient FROM elsewhere"
+        )
+        _renamed_patients(staging)
+        db.execute(
+            f"INSERT OR IGNORE INTO known_patient SELECT {_ZEROS.format(column=PATIENT)} FROM change "
             f"WHERE (kind = 'restored' OR pair IS NOT NULL) AND {PATIENT} IS NOT NULL"
         )
         db.execute(
@@ -75,6 +79,15 @@ def mark_parts(staging: Staging, lost: list[str]) -> None:
     since = db.execute("SELECT max(valid_us) FROM was").fetchone()[0]
     (first,) = db.execute("SELECT min(mtime_us) FROM change WHERE kind = 'updated'").fetchone()
     staging.put("since_us", since if since is not None and (first is None or first >= since) else None)
+
+
+def _renamed_patients(staging: Staging) -> None:
+    """Remember which patients, of whom the journal has no current entry, have files that were another patient's.  Without leading zeros."""
+    old, new = (_ZEROS.format(column=f"coalesce({half}.patient_id, {half}.old_patient_id)") for half in "da")
+    staging.db.execute(
+        f"INSERT OR IGNORE INTO renamed_patient SELECT {old} AS was, {new} AS now FROM change d JOIN change a ON a.id = d.pair "
+        "WHERE d.kind = 'deleted' AND was IS NOT NULL AND now <> was AND now NOT IN (SELECT patient FROM known_patient)"
+    )
 
 
 def _mark(staging: Staging, kind: ChangeKind, part: Part) -> None:

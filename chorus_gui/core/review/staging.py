@@ -24,7 +24,7 @@ from chorus_gui.core.refused import make_changeable, refusal
 from chorus_gui.core.storage.base import UnwantedFile
 from chorus_gui.core.untrusted import DATA_ERRORS
 
-FORMAT = 6
+FORMAT = 7
 CACHE = 16_384
 """KiB of memory for pages, and for each sort: what does not fit goes to files, so that memory does not grow with the site."""
 
@@ -45,6 +45,7 @@ CREATE TABLE change (
     part TEXT, folder INTEGER, done INTEGER NOT NULL DEFAULT 0
 );
 CREATE TABLE renamed_folder (id INTEGER PRIMARY KEY, old TEXT NOT NULL, new TEXT NOT NULL, files INTEGER NOT NULL, UNIQUE (old, new));
+CREATE TABLE renamed_patient (old TEXT, new TEXT, PRIMARY KEY (new, old)) WITHOUT ROWID;
 CREATE TABLE pending (
     id INTEGER PRIMARY KEY, own INTEGER, modality TEXT, path TEXT, version TEXT, size INTEGER, file_id INTEGER, patient_id TEXT, recorded_us INTEGER,
     excluded INTEGER NOT NULL DEFAULT 0, reason TEXT NOT NULL DEFAULT '', held_by TEXT NOT NULL DEFAULT '', held_us INTEGER NOT NULL DEFAULT 0,

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from chorus_gui.core.config.model import Config
+from chorus_gui.core.review.hold_list import same_patient
 from chorus_gui.core.review.values import Hold
 
 AGAIN_S = 60.0
@@ -69,12 +70,13 @@ class HeldNow:
                 self._read_at = time.monotonic()
             found = self._files.get((modality, path))
             if found is None and self._patients:
-                found = self._patients.get(patient_of(self._config, modality, path, patient_id) or "")
+                patient = patient_of(self._config, modality, path, patient_id)
+                found = self._patients.get(same_patient(patient)) if patient else None
             return found
 
     def _take(self, holds: Iterable[Hold]) -> None:
         for hold in holds:
             if hold.patient_id:
-                self._patients[hold.patient_id] = hold
+                self._patients[same_patient(hold.patient_id)] = hold
             else:
                 self._files[hold.modality, hold.path] = hold
