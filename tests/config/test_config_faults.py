@@ -201,6 +201,31 @@ def test_no_credentials_in_a_flat_file() -> None:
     assert parse(text, {"AZURE_SAS_TOKEN": GOOD_SAS}).central.credentials.sas is not None
 
 
+@pytest.mark.parametrize(
+    ("text", "key", "words"),
+    [
+        ('exclude = ["old/"]\n' + FOLDERS, "exclude", "Write it as “configuration.exclude”."),
+        (FOLDERS + 'exclude = ["old/"]\n', "site_path.default.exclude", "Write it as “configuration.exclude”."),
+        (
+            FOLDERS + '[site_path.Images]\npath = "images"\nExclude = "old/"\n',
+            "site_path.Images.Exclude",
+            "Write it as “configuration.exclude”.",
+        ),
+        (FOLDERS + '[journal]\nexcluded = "old/"\n', "journal.excluded", "Write it as “configuration.exclude”."),
+        (FOLDERS + '[exclude]\npatterns = ["old/"]\n', "exclude", "Write it as “configuration.exclude”."),
+        (FOLDERS + '[configuration]\nexcludes = "old/"\n', "configuration.excludes", "Did you mean “exclude”?"),
+        (FOLDERS + '[configuration]\nEXCLUDE = "old/"\n', "configuration.EXCLUDE", "Did you mean “exclude”?"),
+        (NESTED + '[configuration]\nexlude = "old/"\n', "configuration.exlude", "Did you mean “exclude”?"),
+    ],
+)
+def test_what_is_left_out_in_the_wrong_place_is_a_fault(text: str, key: str, words: str) -> None:
+    """With a warning alone, the files that the site leaves out would be uploaded."""
+    fault = the_fault(text)
+    assert fault.key == key
+    assert "would be uploaded" in str(fault)
+    assert words in str(fault)
+
+
 def test_the_store_must_not_lie_in_the_site() -> None:
     for store in ("site", "site/store"):
         assert the_fault(FOLDERS.replace('"store"', f'"{store}"')).key == "central_path.path"
@@ -211,6 +236,8 @@ def test_the_store_must_not_lie_in_the_site() -> None:
     ("text", "words"),
     [
         (FOLDERS + "[configuration]\npage_sise = 5\n", "configuration.page_sise (line 6): The key is unknown. It has no effect, and stays in the file. Did you mean “page_size”?"),
+        (FOLDERS + '[journal]\nlimit = "4 MB/s"\n', "journal.limit (line 6): The key has no effect here. Its place is “configuration.limit”."),
+        (FOLDERS + "page_size = 5\n", "site_path.default.page_size (line 5): The key has no effect here. Its place is “configuration.page_size”."),
         (FOLDERS + "[whatever]\nx = 1\n", "whatever (line 5): The key is unknown"),
         (FOLDERS + "[sites]\nx = 1\n", "sites (line 5): The key is unknown"),
         (FOLDERS + '[site_path.Genomics]\npath = "g"\n', "site_path.Genomics (line 5): The key is unknown"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from chorus_gui.core.config.keys import DEFAULT, Key, dotted_keys, nearest
+from chorus_gui.core.config.keys import DEFAULT, KEYS, Key, dotted_keys, nearest
 from chorus_gui.core.config.model import Layout, Place, PlaceKind, Site
 from chorus_gui.core.config.reading import Reading, Tables, as_tables, quote
 from chorus_gui.core.model import MODALITIES
@@ -14,13 +14,15 @@ _IGNORED = {
     "configuration.profile": "",
 }
 _PER_PATIENT = ("Images", "Waveforms")
+_LEAVES_OUT = "exclude"
+"""The key without which files would be sent that the person who wrote it meant to leave out."""
 
 
 def check_unknown(reading: Reading) -> None:
     """Keys and tables with names that nothing reads.
 
-    A warning, since the file works with them; but a table of ``site_path`` that looks like a modality is a fault, because its
-    folder would silently not be used, and so is a value in place of a table.
+    A warning, since the file works with them.  Faults are a table of ``site_path`` that looks like a modality, because its folder would
+    silently not be used, ``exclude`` in another table, because the files would be sent, and a value in place of a table.
     """
     known = dotted_keys(reading.layout)
     _check_table(reading, "", reading.raw, known, _tables(known))
@@ -54,6 +56,16 @@ def _check_table(reading: Reading, name: str, table: Tables, known: Mapping[str,
 def _unknown(reading: Reading, table: str, key: str, dotted: str, names: list[str]) -> None:
     here = [name.rpartition(".")[2] for name in names if name.rpartition(".")[0] == table]
     suggestion = nearest(key, here)
+    homes = [name for name in names if name.rpartition(".")[2] == key.lower()]
+    if suggestion == _LEAVES_OUT:
+        reading.findings.fault(dotted, "The key is unknown, so the files that it names would be uploaded.", "", suggestion)
+        return
+    if key.lower().startswith(_LEAVES_OUT):
+        place = KEYS[_LEAVES_OUT].dotted(reading.layout)
+        reading.findings.fault(
+            dotted, "The key has no effect here, so the files that it names would be uploaded.", f"Write it as “{place}”."
+        )
+        return
     if table == "site_path" and suggestion in MODALITIES:
         reading.findings.fault(dotted, "This is not a modality, so its folder would not be used.", "", suggestion)
         return
@@ -65,6 +77,9 @@ def _unknown(reading: Reading, table: str, key: str, dotted: str, names: list[st
         reading.findings.warn(
             dotted, f"The key has no effect here. This file has the {reading.layout.value} layout, where the key is “{place}”."
         )
+        return
+    if len(homes) == 1 and not suggestion:
+        reading.findings.warn(dotted, f"The key has no effect here. Its place is “{homes[0]}”.")
         return
     reading.findings.warn(dotted, "The key is unknown. It has no effect, and stays in the file.", suggestion)
 
