@@ -357,7 +357,7 @@ def _differs(known: Known) -> bool:
 def _interrupted(known: Known) -> bool:
     """An upload of what is pending was stopped, or ended without a word: it was not only recorded."""
     last = _last_run(known)
-    pending = {count.version for count in known.journal.counts if count.pending} if known.journal else set[str]()
+    pending = known.journal.pending_versions if known.journal else frozenset[str]()
     stopped = last is not None and last.kind in SENDS and bool(pending & set(last.versions))
     return stopped or (known.journal is not None and known.journal.interrupted)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
+from functools import cached_property
 from pathlib import Path
 
 from chorus_gui.core.custody.history_check import LessHistoryError
@@ -73,13 +75,13 @@ class CopyFacts:
     last_version: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class JournalFacts:
     """What the local journal holds.  ``exists`` False: there is none yet.  ``error``: it is there, but cannot be read.
 
     ``versions`` are all, ascending, and the one that was begun last at the end; ``counts`` by version and modality, ``modalities``
     their sums.  ``interrupted``: the last command uploaded, and never ended.  ``stays``: what is recorded, but held back or left out by
-    the configuration, so that no upload sends it.
+    the configuration, so that no upload sends it.  Sums are made once: everything on screen asks for them, for each new state.
     """
 
     path: Path
@@ -98,13 +100,26 @@ class JournalFacts:
         """The version that was begun last, whatever its name, or None."""
         return self.versions[-1] if self.versions else None
 
-    @property
+    @cached_property
     def pending(self) -> Tally:
         """What is recorded and not uploaded, in all versions, and an upload would send."""
         recorded = sum((Tally(count.pending, count.pending_bytes) for count in self.counts), Tally())
         return recorded - self.stays
 
-    @property
+    @cached_property
+    def by_version(self) -> Mapping[str, Sequence[VersionCount]]:
+        """``counts`` of each version that has some."""
+        found: dict[str, list[VersionCount]] = {}
+        for count in self.counts:
+            found.setdefault(count.version, []).append(count)
+        return found
+
+    @cached_property
+    def pending_versions(self) -> frozenset[str]:
+        """The versions with files that are not uploaded."""
+        return frozenset(count.version for count in self.counts if count.pending)
+
+    @cached_property
     def active(self) -> Tally:
         """What the site has, by the journal."""
         return sum((Tally(count.active, count.active_bytes) for count in self.counts), Tally())

@@ -1,8 +1,8 @@
 """What the window costs: ``python3 dev.py bench ui``.
 
 How long it takes to appear, how long it does not answer while a site is scanned and sent, and how fast a review of a million changes
-opens, sorts, filters, searches and jumps.  Each part runs in a process of its own, so that none pays for another's memory.  The
-window is a real one on Qt's offscreen platform (or on the one that QT_QPA_PLATFORM names).
+opens, sorts, filters, searches and jumps; :mod:`bench.ui_blocked` has more parts.  Each part runs in a process of its own, so that none pays
+for another's memory.  The window is a real one on Qt's offscreen platform (or on the one that QT_QPA_PLATFORM names).
 
 A *gap* is the time between two ticks of a timer of 10 ms in the thread that paints: what a person feels as a stall.
 """
@@ -22,10 +22,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from bench import ui_blocked
+
 FILES_A_PATIENT = 50
 TICK_MS = 10
-REST = 3.0
-"""Seconds at rest"""
+REST = 3.0  # seconds
 PAINTED = "painted"
 CONFIG = """\
 [configuration]
@@ -173,8 +176,8 @@ class Screen:
 
     def settle(self) -> None:
         """Until nothing runs and everything about what is open was read."""
-        state = lambda: self.session.state  # noqa: E731 - another one each time
-        self.until(lambda: self.session.jobs.idle and not state().loading and state().custody.state is not None, 20)
+        session = self.session
+        self.until(lambda: session.jobs.idle and not session.state.loading and session.state.custody.state is not None, 20)
 
     def scan(self) -> float:
         """Scan, and wait for the review; seconds of the scan alone."""
@@ -323,7 +326,6 @@ def diff(args: argparse.Namespace, base: Path) -> list[Line]:
     from chorus_gui.ui.pages.review import ReviewPage
 
     config = make_site(base, FILES_A_PATIENT, 16)
-    filler = "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]); import bench_ui; bench_ui.fill(Path(sys.argv[2]), int(sys.argv[3]))"
     screen = Screen(base)
     screen.session.open(config)
     screen.settle()
@@ -335,7 +337,7 @@ def diff(args: argparse.Namespace, base: Path) -> list[Line]:
     answers: list[int] = []
     model.answered.connect(answers.append)
     review = staging_path(base / "journal.db")
-    subprocess.run([sys.executable, "-c", filler, str(Path(__file__).parent), str(review), str(args.rows)], check=True)
+    subprocess.run([sys.executable, "-c", ui_blocked.FILLER, str(Path(__file__).parent), str(review), str(args.rows)], check=True)
 
     def asked(act: Callable[[], object]) -> float:
         answers.clear()
@@ -402,7 +404,13 @@ def _again(rounds: int, model: object, asked: Callable[[Callable[[], object]], f
         yield number
 
 
-PARTS: dict[str, Callable[[argparse.Namespace, Path], list[Line]]] = {"window": window, "scan": scanning, "upload": uploading, "diff": diff}
+PARTS: dict[str, Callable[[argparse.Namespace, Path], Sequence[Line | ui_blocked.Felt]]] = {
+    "window": window,
+    "scan": scanning,
+    "upload": uploading,
+    "diff": diff,
+    **ui_blocked.PARTS,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -411,7 +419,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--files", type=int, default=200_000, help="files that are scanned")
     parser.add_argument("--upload", type=int, default=5_000, help="files that are sent")
     parser.add_argument("--rows", type=int, default=1_000_000, help="changes in the review")
-    parser.add_argument("--rounds", type=int, default=3, help="of which the best counts")
+    parser.add_argument("--rounds", type=int, default=3, help="of which the best counts, or the median")
     parser.add_argument("--only", choices=PARTS, help="one part alone")
     parser.add_argument("--folder", type=Path, help="where the sites are made for the time of the run")
     parser.add_argument("--inside", choices=PARTS, help=argparse.SUPPRESS)
@@ -433,8 +441,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 check=True,
                 env=environment,
             )
-        for line in json.loads(done.stdout.splitlines()[-1]):
-            print(Line(**line).text(), flush=True)
+        found = json.loads(done.stdout.splitlines()[-1])
+        print(ui_blocked.table(found) if name in ui_blocked.PARTS else "\n".join(Line(**line).text() for line in found), flush=True)
     return 0
 
 

@@ -37,7 +37,7 @@ def version_lines(journal: JournalFacts | None, complete: Mapping[str, Completen
     """The newest first.  ``complete``: what the marker of each version says, as far as that is known."""
     out: list[VersionLine] = []
     for version in reversed(journal.versions if journal else ()):
-        counts = [count for count in journal.counts if count.version == version] if journal else []
+        counts = journal.by_version.get(version, ()) if journal else ()
         out.append(
             VersionLine(
                 version,

@@ -150,7 +150,7 @@ class ChoiceCard(Card):
             self.version.clear()
             self.version.addItem(ALL, "")
             for version in reversed(journal.versions if journal else ()):
-                uploaded = sum(count.active - count.pending for count in journal.counts if count.version == version) if journal else 0
+                uploaded = sum(count.active - count.pending for count in journal.by_version.get(version, ())) if journal else 0
                 self.version.addItem(f"{version}  ({words.count_of(uploaded, 'file')})", version)
             last = journal.last_version if journal else None
             self.version.setCurrentIndex(max(self.version.findData(chosen if known and chosen else last or ""), 0))
