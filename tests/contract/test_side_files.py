@@ -248,8 +248,10 @@ def test_a_side_folder_that_is_a_file_is_unreachable(tmp_path: Path):
 def test_why_a_disk_cannot_be_read_is_a_sentence(tmp_path: Path):
     with pytest.raises(SideFileUnreachableError) as caught:
         beside_local(tmp_path / "drive" / "journal.db").read("holds.json", CTX)
-    assert caught.value.meaning[:1].isupper()
-    assert caught.value.meaning.endswith(".")
+    meaning = caught.value.meaning
+    assert meaning[:1].isupper()
+    assert meaning[1:2].islower(), "the first letter is there once"
+    assert meaning.endswith(".")
 
 
 def test_nothing_is_written_or_listed_after_a_cancellation(each: SideFiles):

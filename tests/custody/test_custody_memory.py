@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from custodyworld import BLOB, LOCK, ctx, journal_bytes, names, record
+from custodyworld import BLOB, LOCK, checked_in, ctx, journal_bytes, names, record, record_uploaded, uploaded
 from memorystore import MemoryStore
 
 from chorus_gui.core.custody import adopt as adopt_module
+from chorus_gui.core.custody import checkout as checkout_module
+from chorus_gui.core.custody import history_check
 from chorus_gui.core.custody import local_state as remembering
 from chorus_gui.core.custody.adopt import adopt, preview
 from chorus_gui.core.custody.checkin import checkin
-from chorus_gui.core.custody.checkout import checkout, new_note
+from chorus_gui.core.custody.checkout import checkout, lost_history, new_note
 from chorus_gui.core.custody.cloud_journal import CloudJournal
-from chorus_gui.core.custody.history_check import LessHistoryError
+from chorus_gui.core.custody.history_check import Known, LessHistoryError
 from chorus_gui.core.custody.local_state import Phase
 from chorus_gui.core.custody.lock import LockNote
 from chorus_gui.core.custody.recover import recover
 from chorus_gui.core.custody.sides import CustodyConflictError, rows_of, unsaved
 from chorus_gui.core.custody.state import State, look
 from chorus_gui.core.errors import AccessError, ConditionError, CustodyError
+from chorus_gui.core.job import JobContext
+from chorus_gui.core.journal.backups import listing
+from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.storage.base import BlobInfo, Condition
 
 
@@ -157,3 +163,75 @@ def test_a_lock_names_the_journal_that_it_is_for(shared: MemoryStore, anna: Clou
     assert new_note(anna, there).journal_etag == there.etag
     assert new_note(anna, None).journal_etag == ""
     assert new_note(anna, there).token != new_note(anna, there).token
+
+
+def test_a_check_out_that_is_killed_after_it_got_the_lock_is_held(
+    shared: MemoryStore, anna: CloudJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Since when, too: colleagues read it, and so does the person who starts the program again."""
+    at_the_kill: list[bytes] = []
+    notes: list[LockNote] = []
+    real = checkout_module.take
+
+    def take(home: CloudJournal, note: LockNote) -> BlobInfo:
+        taken = real(home, note)
+        at_the_kill.append(home.memory_file.read_bytes())
+        notes.append(note)
+        return taken
+
+    monkeypatch.setattr(checkout_module, "take", take)
+    checkout(anna, ctx())
+    anna.memory_file.write_bytes(at_the_kill[0])
+    noted = remembering.load(anna.memory_file)
+    assert (noted.phase, noted.token, noted.since) == (Phase.TAKING, notes[0].token, notes[0].since)
+    recover(anna, ctx())
+    assert remembering.load(anna.memory_file).since == notes[0].since
+
+
+def test_a_check_out_remembers_which_history_it_used(shared: MemoryStore, anna: CloudJournal) -> None:
+    """So it is noticed if the journal of the next check-out, or the local one, has less."""
+    shared.put(BLOB, uploaded("one.dcm", "two.dcm"))
+    checkout(anna, ctx())
+    memory = history_check.remembered(anna.history_file)
+    assert memory is not None
+    assert (memory.uploaded, memory.versions) == (2, ("20250101000000",))
+
+
+class Copies:
+    """The copies that the central store keeps; counts how often they are asked for."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def __call__(self, used: Known, ctx: JobContext) -> list[Known]:
+        self.asked += 1
+        return []
+
+
+@pytest.mark.parametrize(("locked", "asked"), [(False, 1), (True, 0)])
+def test_a_journal_that_a_colleague_works_on_is_not_compared_with_newer_copies(
+    shared: MemoryStore, anna: CloudJournal, ben: CloudJournal, locked: bool, asked: int
+) -> None:
+    """Copies that the colleague's uploads leave in the central store are newer than the cloud journal until the check-in."""
+    checked_in(anna, "one.dcm")
+    checked_in(ben, "two.dcm")
+    if locked:
+        checkout(ben, ctx())
+    copies = Copies()
+    home = replace(anna, elsewhere=copies)
+    assert lost_history(home, look(home), None, ctx()) is None
+    assert copies.asked == asked
+
+
+def test_a_check_in_keeps_a_copy_only_of_new_entries(shared: MemoryStore, anna: CloudJournal) -> None:
+    """Ten check-ins of commands that changed nothing would push out the ten copies that matter."""
+    checkout(anna, ctx())
+    record_uploaded(anna.local, "one.dcm")
+    checkin(anna, ctx())
+    kept = listing(anna.local)
+    for _ in range(3):
+        checkout(anna, ctx())
+        with Journal.open(anna.local) as journal:
+            journal.begin_command("journal check", "", common="", src_paths={}, dest=None)
+        checkin(anna, ctx())
+    assert listing(anna.local) == kept

@@ -241,6 +241,10 @@ def test_of_what_is_fuller_one_that_can_be_recovered_is_named(tmp_path: Path) ->
     found = fuller(USED, around, ctx())
     assert found is not None
     assert found.blob == COPY.blob
+    remember(memory, replace(USED, uploaded=9, files=4))
+    found = fuller(USED, around, ctx())
+    assert found is not None
+    assert found.blob == COPY.blob, "also if it has fewer current files: an upload is what is never undone"
     found = fuller(USED, replace(around, elsewhere=Elsewhere(replace(COPY, uploaded=8))), ctx())
     assert found is not None
     assert (found.uploaded, found.can_be_taken) == (9, False), "a copy that has less does not stand for it"

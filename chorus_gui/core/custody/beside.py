@@ -264,7 +264,6 @@ class _OnDisk:
                     if not create:
                         return None
                     self._folder.mkdir(mode=0o700, exist_ok=True)
-                    self._open_to_group()
                 self._store = LocalStore(self._folder)
             return self._store, ""
 

@@ -272,7 +272,7 @@ def _swap(home: CloudJournal, copy: Path | None, overwritten: int, *, removed: b
                 lacks = f"The cloud journal lacks {overwritten:,} {entries} that it had when you last checked in."
                 why = "Somebody removed them with undo, or another tool overwrote it with an older journal."
                 notes = (f"{lacks} {why} Your local journal is kept as “{kept}”.",)
-            backups.restore(home.local, copy)
+            backups.restore(home.local, copy, rows_only=True)
         elif is_empty(home.local):
             Journal.begin(home.local, schema=home.schema)
             Journal.open(home.local, create=True).close()

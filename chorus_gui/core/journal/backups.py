@@ -235,19 +235,19 @@ def describe(path: Path, *, insist: bool = False) -> Backup:
         return Backup(path, at, stat.st_size, False, problem=error.what)
 
 
-def restore(journal: Path, backup: Path) -> Path | None:
+def restore(journal: Path, backup: Path, *, rows_only: bool = False) -> Path | None:
     """Replace the journal with a kept copy (or any intact journal file), in one step.
 
     The present file is kept first: as a copy, or, where SQLite cannot read it, byte for byte as ``….damaged``; the answer is
-    that copy, None where there was no file or the newest copy equals it.  Raises :class:`JournalDamagedError` and its kin if
+    that copy, None where there was no file or the newest copy equals it (``rows_only``: see :func:`keep`).  Raises :class:`JournalDamagedError` and its kin if
     ``backup`` is not an intact journal, :class:`JournalBusyError` while somebody writes; the journal is then unchanged.
     """
     journal = opening.real(journal)
     with as_journal(backup, journal) as plain:
-        return _restore(journal, plain)
+        return _restore(journal, plain, rows_only)
 
 
-def _restore(journal: Path, backup: Path) -> Path | None:
+def _restore(journal: Path, backup: Path, rows_only: bool) -> Path | None:
     lock = WriterLock(journal)
     conn, _ = opening.open_reading(backup)
     with closing(conn):
@@ -257,7 +257,7 @@ def _restore(journal: Path, backup: Path) -> Path | None:
             part = journal.with_name(f".{journal.name}.restored")
             opening.copy_whole(conn, backup, part)
             try:
-                kept = _keep_present(journal)
+                kept = _keep_present(journal, rows_only)
                 with opening.translated(journal):
                     opening.drop_side_files(journal)
                     private.take_place(part, journal)
@@ -268,12 +268,12 @@ def _restore(journal: Path, backup: Path) -> Path | None:
             lock.release()
 
 
-def _keep_present(journal: Path) -> Path | None:
+def _keep_present(journal: Path, rows_only: bool) -> Path | None:
     try:
         present, _ = opening.open_reading(journal)
         with closing(present):
             opening.quick_check(present, journal)
-        return keep(journal)
+        return keep(journal, rows_only=rows_only)
     except JournalMissingError:
         return None
     except (JournalDamagedError, JournalForeignError, JournalMixedError):
