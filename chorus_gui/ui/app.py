@@ -30,6 +30,7 @@ from chorus_gui.core.redact import RedactingFilter, redact
 from chorus_gui.core.untrusted import json_value, record
 from chorus_gui.ui import theme
 from chorus_gui.ui.activity import Activity
+from chorus_gui.ui.answering import Answering
 from chorus_gui.ui.intents import OpenDemo, ShowPage
 from chorus_gui.ui.main_window import MainWindow
 from chorus_gui.ui.pages.log import LOG_NAME
@@ -256,6 +257,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         shown = _tell_and_stop(application, session, redact(traceback.format_exc()))
     else:
         shown = window
+        Answering(lambda: session.jobs.idle, application)
         hook.caught.connect(window.show_report)
         hook.failed.connect(lambda text: session.tell(text, Grade.BAD))
         instance.called.connect(window.come_forward)

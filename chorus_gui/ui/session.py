@@ -85,8 +85,8 @@ class Session(QObject):
         self._readers = (self.reader, self.pager, self._facts, self._remote, self.checker)
         self._revision = 0
         self._looks = 0
-        self._recovering = False
-        """the journal's state is read with what an interrupted command left; not answered yet"""
+        self._found: list[tuple[int, dict[str, Any]]] = []
+        self._recovering = False  # the journal's state is read with what an interrupted command left; not answered yet
         self.login = login(asked=True, show=self.sign_in_wanted.emit)  # the signal takes the code to the screen's thread
         self._workspace: Workspace | None = None
         self._stopping = False
@@ -99,6 +99,8 @@ class Session(QObject):
         for reader in self._readers:
             reader.crashed.connect(self.crashed)
         self.outside = Outside(self)
+        self._soon = QTimer(self, singleShot=True, interval=0)
+        self._soon.timeout.connect(self._take_found)
         self._timer = QTimer(self)
         self._timer.setInterval(CHECK_MINUTES * 60_000)
         self._timer.timeout.connect(lambda: self.look_remote(timed=True))
@@ -135,21 +137,20 @@ class Session(QObject):
         self.state = replace(self.state, **fields)
         self.changed.emit(self.state)
 
-    def tell(self, text: str, grade: Grade = Grade.INFO) -> None:
-        """A line for the Log page and the log file."""
+    def tell(self, text: str, grade: Grade = Grade.INFO, **fields: Any) -> None:
+        """A line for the Log page and the log file; ``fields`` change with it, and everything is drawn once."""
         message = Message(datetime.now().astimezone(), grade, redact(text))
         _LOG.log(logging.ERROR if grade is Grade.BAD else logging.INFO, "%s", message.text)
-        self.update(messages=(*self.state.messages[-MESSAGES + 1 :], message))
+        self.update(**fields, messages=(*self.state.messages[-MESSAGES + 1 :], message))
 
     def _tell_error(self, error: ChorusError, title: str = "") -> None:
         end = JobEnd(0, JobKind.SAVE, title, OutcomeKind.FAILED, error.summary, error.remedy)
-        self.tell(str(error), Grade.BAD)
-        self.update(last=end)
+        self.tell(str(error), Grade.BAD, last=end)
         self.ended.emit(end)
 
     def _preferences(self) -> Preferences:
-        settings = self.settings
-        return Preferences(settings.theme, self.jobs.limit.timetable, settings.number("rate"), log_folder(), receipts_folder())
+        rate = self.settings.number("rate")
+        return Preferences(self.settings.theme, self.jobs.limit.timetable, rate, log_folder(), receipts_folder())
 
     # --- intents ----------------------------------------------------------------------------------------------------
 
@@ -208,8 +209,7 @@ class Session(QObject):
         self.update(recents=self.settings.recents)
 
     def _mark_test(self, intent: intents.MarkTest) -> None:
-        state = self.state
-        if state.config is not None and state.config_file is not None:
+        if (state := self.state).config is not None and state.config_file is not None:
             self.settings.mark_test(state.config_file, intent.test)
             self.update(store_kind=facts.store_kind(state.config, intent.test))
 
@@ -339,22 +339,25 @@ class Session(QObject):
             lambda outcome: self._answered(outcome, lambda seen: self._seen(look, receipts=seen.receipts, complete=seen.complete)),
             channel="shared",
         )
-        self._remote.ask(self, lambda ctx: facts.wrong(workspace, ctx), lambda found: self._wrong(look, found), channel="wrong")
-
-    def _wrong(self, look: int, outcome: Outcome[Any]) -> None:
-        self._answered(outcome, lambda seen: self._seen(look, wrong=seen))
+        wrong_seen: Callable[[Outcome[Any]], None] = lambda found: self._answered(found, lambda seen: self._seen(look, wrong=seen))  # noqa: E731
+        self._remote.ask(self, lambda ctx: facts.wrong(workspace, ctx), wrong_seen, channel="wrong")
 
     def _answered(self, outcome: Outcome[Any], then: Callable[[Any], None]) -> None:
         if outcome.kind is OutcomeKind.DONE:
             then(outcome.value)
         elif outcome.kind is OutcomeKind.FAILED:
-            self.tell(str(outcome.error), Grade.BAD)
-            self.update(loading=False)
+            self.tell(str(outcome.error), Grade.BAD, loading=False)
         elif outcome.kind is OutcomeKind.CRASHED:
             self.update(loading=False)
 
     def _seen(self, look: int, **fields: Any) -> None:
-        if look == self._looks:
+        """Answers that arrive together are drawn together."""
+        self._found.append((look, fields))
+        self._soon.start()
+
+    def _take_found(self) -> None:
+        found, self._found = self._found, []
+        if fields := {name: value for look, seen in found if look == self._looks for name, value in seen.items()}:
             self.update(**fields)
 
     # --- jobs -------------------------------------------------------------------------------------------------------
@@ -391,10 +394,7 @@ class Session(QObject):
         cancellable: bool = True,
         key: str | None = None,
     ) -> None:
-        """Run a step as a job on the open journal.  ``done`` reduces its value and returns a sentence about it.
-
-        A step that is a run gives its :class:`Done` to ``done``, if it succeeded.
-        """
+        """Run a step as a job on the open journal.  ``done`` reduces its value (of a run that succeeded: its :class:`Done`) to a sentence."""
         if self.state.last is not None and kind not in actions.QUIET:
             self.update(last=None)  # what the job before said is about another moment
         origin, doing = self.state.key, self._doing
@@ -409,7 +409,8 @@ class Session(QObject):
         self.tell(f"{title}: {'waiting for another job' if any(j.id == number for j in self.state.queue) else 'started'}.")
 
     def _jobs_changed(self) -> None:
-        self.update(jobs=self.jobs.views())
+        if (views := self.jobs.views()) != self.state.jobs:
+            self.update(jobs=views)
         self._maybe_stopped()
 
     def _job_ended(self, job: Job, outcome: Outcome[Any], done: Callable[[Any], str] | None, doing: intents.Intent | None) -> None:
@@ -418,7 +419,6 @@ class Session(QObject):
         run: Done[Any] | None = value if isinstance(value, Done) else None
         end = job_end(job, run.outcome if run else outcome, done(value) if _succeeded(outcome) and done and here else "", run)
         told = " ".join(part for part in (end.text, end.remedy) if part)
-        self.tell(told if told.startswith(job.title) else f"{job.title}: {told}", end.grade)
         fields: dict[str, Any] = {"jobs": self.jobs.views()}
         if end.outcome is not OutcomeKind.DONE or end.kind not in actions.QUIET:
             fields["last"] = end
@@ -427,7 +427,7 @@ class Session(QObject):
             if job.kind in SENDING and run.log.transfers.network_bytes > 1_000_000 and job.seconds > 1:
                 self.settings.put("rate", run.log.transfers.network_bytes / job.seconds)
                 fields["preferences"] = self._preferences()
-        self.update(**fields)
+        self.tell(told if told.startswith(job.title) else f"{job.title}: {told}", end.grade, **fields)
         if job.kind in actions.CHANGES_REVIEW:
             self._revision += 1
         if not self._stopping and job.kind in actions.LOOK_AFTER:

@@ -129,6 +129,7 @@ class Screen:
         from PySide6.QtCore import Qt, QTimer
 
         from chorus_gui.ui import theme
+        from chorus_gui.ui.answering import Answering
         from chorus_gui.ui.app import make_application
         from chorus_gui.ui.main_window import MainWindow
         from chorus_gui.ui.session import Session
@@ -139,10 +140,10 @@ class Screen:
         theme.apply(self.application, theme.LIGHT)
         self.session = Session(settings, self.application)
         self.window = MainWindow(self.session)
+        Answering(lambda: self.session.jobs.idle, self.application)
         self.window.resize(1400, 900)
         self.window.show()
-        self.gaps: list[float] = []
-        self.queued: list[float] = []
+        self.gaps, self.queued = list[float](), list[float]()
         self._last = self._queued = 0.0
         self._timer = QTimer()
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
@@ -200,8 +201,7 @@ class Screen:
         return seconds
 
     def close(self) -> None:
-        """End every thread."""
-        stopped: list[None] = []
+        stopped: list[None] = []  # every thread has ended
         self.session.stopped.connect(lambda: stopped.append(None))
         self.session.stop()
         self.until(lambda: bool(stopped), 20)

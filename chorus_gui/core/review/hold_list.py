@@ -33,6 +33,9 @@ FORMAT = "chorus-holds"
 VERSION = 1
 
 _LATEST = 2**53
+_LINES, _SAME, _SAME_KEY = 500, 12, 5
+"""Long lists are parsed and sorted in parts: so many lines, or what begins with the same characters.  The interpreter does one such call without
+letting another thread work, and the window has one."""
 Json = dict[str, Any]
 
 
@@ -84,7 +87,10 @@ class HoldList:
     def records(self) -> list[Record]:
         """Every readable entry, released ones too, by patient, modality, path and time."""
         found = [record for entry in self.entries.values() if (record := _record(entry)) is not None]
-        return sorted(found, key=lambda r: (r.hold.patient_id, r.hold.modality, r.hold.path, r.hold.at_us, r.id))
+        parts: dict[tuple[str, str, str], list[Record]] = {}
+        for record in found:
+            parts.setdefault((record.hold.patient_id, record.hold.modality, record.hold.path[:_SAME]), []).append(record)
+        return [record for part in sorted(parts) for record in sorted(parts[part], key=lambda r: (r.hold.path, r.hold.at_us, r.id))]
 
     def active(self) -> list[Hold]:
         """What is held back: one hold for each target, the latest."""
@@ -135,7 +141,11 @@ class HoldList:
     def dump(self) -> bytes:
         """The side file."""
         head = _text({**self.fields, "format": FORMAT, "version": VERSION})
-        entries = ",\n".join(_text(self.entries[key]) for key in sorted(self.entries))  # one per line
+        parts: dict[str, list[str]] = {}
+        for key in self.entries:
+            parts.setdefault(key[:_SAME_KEY], []).append(key)
+        keys = (key for part in sorted(parts) for key in sorted(parts[part]))
+        entries = ",\n".join(_text(self.entries[key]) for key in keys)  # one per line
         return f'{head[:-1]}, "holds": [\n{entries}\n]}}\n'.encode("ascii")
 
 
@@ -152,7 +162,7 @@ def target_of(hold: Hold) -> Target:
 def parse(data: bytes) -> HoldList:
     """Reads a side file.  Raises :class:`SideFileUnreadableError` if it is not a list of holds of this version."""
     try:
-        value = json_value(data.decode("utf-8"))
+        value = _value(data.decode("utf-8"))
     except ValueError as error:
         raise _unreadable("It is not JSON text.") from error
     if not isinstance(value, dict):
@@ -176,6 +186,37 @@ def parse(data: bytes) -> HoldList:
     except ValueError as error:  # a number that is not one
         raise _unreadable("It is not JSON text.") from error
     return made
+
+
+def _value(text: str) -> object:
+    """The value of a side file: in parts, if it has an entry on each line, as this program writes it."""
+    try:
+        found = _by_lines(text)
+    except ValueError:  # another program's lines
+        found = None
+    return json_value(text) if found is None else found
+
+
+def _by_lines(text: str) -> Json | None:
+    """None: the lines are others.  JSON has no line end inside a text, so each line ends between two tokens.  Raises ValueError."""
+    head, *lines = text.split("\n")
+    if lines[-2:] != ["]}", ""] or not head.endswith('"holds": ['):
+        return None
+    fields = cast("Json", json_value(f"{head}]}}"))
+    if [*fields][-1] != "holds":
+        return None
+    entries: list[Any] = []
+    for start in range(0, count := len(lines) - 2, _LINES):
+        part = "\n".join(lines[start : min(start + _LINES, count)])
+        if start + _LINES < count:
+            if not part.endswith(","):
+                return None
+            part = part[:-1]
+        value = cast("list[list[Any]]", json_value(f"[[{part}]]"))  # as deep as in the whole
+        if len(value) != 1 or (not value[0] and count > 1):
+            return None
+        entries += value[0]
+    return {**fields, "holds": entries}
 
 
 def join(one: HoldList, other: HoldList) -> HoldList:

@@ -32,6 +32,8 @@ from chorus_gui.core.text_files import text_of
 from chorus_gui.core.untrusted import record, toml_tables
 
 _CHOSEN = "(SELECT value FROM json_each(?1))"
+_IDS = 1_000
+"""Of a long selection, so many ids become text at a time: one call for all keeps the window's thread waiting."""
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS hold (modality TEXT, path TEXT, patient_id TEXT, reason TEXT, held_by TEXT, at_us INTEGER,
@@ -276,7 +278,7 @@ def hold_back(staging: Staging, holds: Holds, ids: Sequence[int], reason: str) -
     who, now = user_name(), time.time_ns() // 1000
     rows = staging.db.execute(
         f"SELECT DISTINCT modality, path FROM change WHERE (id IN {_CHOSEN} OR pair IN {_CHOSEN}) AND {CAN_BE_HELD}",
-        (json.dumps(list(ids)),),
+        (_json(ids),),
     ).fetchall()
     holds.add(Hold(modality, path, "", reason.strip(), who, now) for modality, path in rows)
     holds.apply(staging)
@@ -312,7 +314,7 @@ def released_patients(staging: Staging, holds: Holds, ids: Sequence[int]) -> lis
 def _released(staging: Staging, ids: Sequence[int]) -> set[Target]:
     rows = staging.db.execute(
         f"SELECT modality, path, {PATIENT} FROM change WHERE id IN {_CHOSEN} UNION SELECT modality, path, {PATIENT} FROM change WHERE pair IN {_CHOSEN}",
-        (json.dumps(list(ids)),),
+        (_json(ids),),
     ).fetchall()
     patients = {patient for _, _, patient in rows if patient}
     before = staging.db.execute(
@@ -325,6 +327,10 @@ def _released(staging: Staging, ids: Sequence[int]) -> set[Target]:
 def _alike(target: Target) -> Target:
     """Equal for all spellings of one patient."""
     return target._replace(patient_id=same_patient(target.patient_id)) if target.patient_id else target
+
+
+def _json(ids: Sequence[int]) -> str:
+    return f"[{','.join(json.dumps([*ids[start : start + _IDS]])[1:-1] for start in range(0, len(ids), _IDS))}]"
 
 
 def show(staging: Staging, holds: Holds) -> None:
