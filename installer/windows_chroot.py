@@ -61,6 +61,8 @@ SCREEN = ("xvfb-run", "-a", "-s", "-screen 0 1400x1000x24")
 # The screen ends with the command; Wine's own services must have ended before.
 SETTLE = '"$@"; s=$?; "$WINESERVER" -w; exit $s'
 TELL_S = 15
+# PyInstaller, which takes 4 minutes on an idle machine with two processors, took 35 on a busy one.
+BUILD_S = 5400
 
 
 def say(text: str) -> None:
@@ -329,7 +331,7 @@ def build() -> Path:
         f"cd /build/src && exec {' '.join(SCREEN[:2])} wine /build/python/python.exe -m PyInstaller {' '.join(options)} build_exe.spec"
     )
     shutil.rmtree(folder() / "build" / "dist", ignore_errors=True)
-    need(inside("sh", "-c", command, what="building the Windows programs", log="pyinstaller"), "PyInstaller")
+    need(inside("sh", "-c", command, what="building the Windows programs", log="pyinstaller", timeout=BUILD_S), "PyInstaller")
     return folder() / "build" / "dist" / "chorus-upload"
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import math
 import sys
 from contextlib import suppress
 from pathlib import Path
 
 from chorus_gui.app.folders import FOLDERS, data_folder, log_folder, settings_folder
+from chorus_gui.core import temporary
 from chorus_gui.core.config.keychain import SERVICE
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.folders import remove_file, remove_folder
@@ -51,6 +53,7 @@ def purge() -> tuple[int, int]:
     except OSError as error:
         why, remedy = refusal(error, error.filename or "", "Close every window and command of CHoRUS Upload, then try again.")
         raise UsageError(f"Could not remove everything: {error.filename} ({why}).", remedy=remedy) from error
+    temporary.sweep(new_s=-math.inf)  # copies of journals, however new; those that a process uses stay
     tokens = _forget_tokens()
     for folder in (log_folder(), settings_folder(), data_folder()):
         with suppress(OSError):  # other things are in it

