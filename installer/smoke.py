@@ -76,6 +76,16 @@ def wait_for(what: Callable[[], bool], seconds: float = 60) -> bool:
     return what()
 
 
+def installer_works() -> bool:
+    """An installer or uninstaller has the mark that each holds until it ends.  An uninstaller continues after its command has returned."""
+    kernel = ctypes.WinDLL("kernel32")
+    kernel.OpenMutexW.restype = ctypes.c_void_p
+    mark = kernel.OpenMutexW(0x00100000, False, f"Global\\{NAME} Setup")  # SYNCHRONIZE
+    if mark:
+        kernel.CloseHandle(ctypes.c_void_p(mark))
+    return bool(mark)
+
+
 def windows_of(process: int) -> list[int]:
     """The visible top-level windows of a process."""
     found: list[int] = []
@@ -158,9 +168,10 @@ class Smoke:
         return value(root, UNINSTALL, "InstallLocation")
 
     def remove(self, place: Path, *options: str, root: int = winreg.HKEY_CURRENT_USER) -> bool:
-        """Uninstall; whether it went."""
+        """Uninstall, and wait until the uninstaller has ended; whether it went."""
         subprocess.run([str(place / "uninstall.exe"), "/S", *options], timeout=300, check=False)
-        return wait_for(lambda: not (place / "uninstall.exe").exists() and self.registered(root) != str(place))
+        went = wait_for(lambda: not (place / "uninstall.exe").exists() and self.registered(root) != str(place))
+        return wait_for(lambda: not installer_works()) and went
 
     # --- the stations ------------------------------------------------------------------------------------------------
 

@@ -243,6 +243,17 @@ def test_the_installer_is_made_by_every_nsis_and_asks_for_no_rights() -> None:
     )
 
 
+def test_the_walk_waits_for_an_uninstaller_and_not_for_a_second() -> None:
+    """It continues after its command has returned, for longer on a busy machine: the walk saw files that were about to go."""
+    for file in sorted((ROOT / "installer").glob("smoke_*.py")):
+        assert {*re.findall(r"time\.sleep\((.*)\)", file.read_text("utf-8"))} <= {"0.002"}, file.name
+    mark = re.findall(r'CreateMutexW\(p 0, i 0, w "(.+?)"\)', NSI)
+    assert mark == ["Global\\${NAME} Setup"]
+    smoke = (ROOT / "installer" / "smoke.py").read_text("utf-8")
+    assert 'f"Global\\\\{NAME} Setup"' in smoke
+    assert "return wait_for(lambda: not installer_works()) and went" in smoke
+
+
 def test_what_is_redirected_is_utf_8() -> None:
     """PyInstaller knows "utf8"; what it does not know it passes on without a word."""
     assert '("X utf8=1", None, "OPTION")' in SPEC
