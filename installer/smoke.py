@@ -69,7 +69,8 @@ def value(root: int, key: str, name: str = "") -> object:
         return None
 
 
-def wait_for(what: Callable[[], bool], seconds: float = 60) -> bool:
+def wait_for(what: Callable[[], bool], seconds: float = 300) -> bool:
+    """Whether it happens at all: a busy machine needs minutes for what usually takes a second."""
     deadline = time.monotonic() + seconds
     while not what() and time.monotonic() < deadline:
         time.sleep(0.2)
@@ -169,7 +170,7 @@ class Smoke:
 
     def remove(self, place: Path, *options: str, root: int = winreg.HKEY_CURRENT_USER) -> bool:
         """Uninstall, and wait until the uninstaller has ended; whether it went."""
-        subprocess.run([str(place / "uninstall.exe"), "/S", *options], timeout=300, check=False)
+        subprocess.run([str(place / "uninstall.exe"), "/S", *options], timeout=900, check=False)
         went = wait_for(lambda: not (place / "uninstall.exe").exists() and self.registered(root) != str(place))
         return wait_for(lambda: not installer_works()) and went
 
@@ -345,13 +346,13 @@ class Smoke:
         """The window opens; a second start ends and brings the first to the front."""
         first = subprocess.Popen([str(self.home / "ChorusUpload.exe")])
         try:
-            self.check(wait_for(lambda: bool(windows_of(first.pid)), 90), "the window opens")
+            self.check(wait_for(lambda: bool(windows_of(first.pid))), "the window opens")
             time.sleep(2)
             other = windows_of(os.getpid()) or [ctypes.windll.user32.GetDesktopWindow()]
             ctypes.windll.user32.SetForegroundWindow(other[0])
-            second = subprocess.run([str(self.home / "ChorusUpload.exe")], timeout=120, check=False)
+            second = subprocess.run([str(self.home / "ChorusUpload.exe")], timeout=900, check=False)
             self.check(second.returncode == 0 and first.poll() is None, "a second start ends, the first stays")
-            self.check(wait_for(lambda: in_front() == first.pid, 20), "… and the first comes to the front")
+            self.check(wait_for(lambda: in_front() == first.pid), "… and the first comes to the front")
             if self.registered() == str(self.home):
                 self.check(self.install_here() == BUSY, "the installer leaves a running program alone, with status 3")
         finally:

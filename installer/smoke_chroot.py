@@ -70,7 +70,7 @@ def run(setup: Path) -> int:
 
     def inside(service: list[str]) -> int:
         return chroot.windows(
-            "/opt/winpy/python.exe", "Z:/build/smoke/smoke.py", *words, *service, prefix="/build/smoke-prefix", timeout=7200
+            "/opt/winpy/python.exe", "Z:/build/smoke/smoke.py", *words, *service, prefix="/build/smoke-prefix", timeout=4 * 3600
         )
 
     try:

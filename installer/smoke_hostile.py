@@ -185,7 +185,7 @@ def at_the_same_time(smoke: Smoke) -> None:
     smoke.check(smoke.install_here() == 0, "… and when it has ended, the installer works")
     before = smoke.tree(smoke.home)
     with _other_installer():
-        left = subprocess.run(f'"{smoke.home / "uninstall.exe"}" /S _?={smoke.home}', timeout=300, check=False).returncode
+        left = subprocess.run(f'"{smoke.home / "uninstall.exe"}" /S _?={smoke.home}', timeout=900, check=False).returncode
         smoke.check(left == BUSY and smoke.tree(smoke.home) == before, "… and the uninstaller leaves everything as it is")
     command = f'"{smoke.setup}" /S /CURRENTUSER /D={smoke.home}'
     with subprocess.Popen(command) as one, subprocess.Popen(command) as two:

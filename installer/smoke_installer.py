@@ -74,7 +74,7 @@ def held_library(smoke: Smoke) -> None:
             smoke.check(bool(loaded or stream), f"another program has a library {how}")
             smoke.check(smoke.install_here() == BUSY, "… the upgrade ends with status 3")
             smoke.check(smoke.tree(smoke.home) == before, "… and changed nothing")
-            left = subprocess.run(f'"{smoke.home / "uninstall.exe"}" /S _?={smoke.home}', timeout=300, check=False).returncode
+            left = subprocess.run(f'"{smoke.home / "uninstall.exe"}" /S _?={smoke.home}', timeout=900, check=False).returncode
             smoke.check(left == BUSY, "… so does the uninstaller")
             smoke.check(smoke.tree(smoke.home) == before and smoke.registered() == str(smoke.home), "… and it stays registered")
         finally:

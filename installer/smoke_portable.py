@@ -56,7 +56,7 @@ def beside_itself(smoke: Smoke, own: Path) -> None:
     smoke.window(smoke.folder / "pictures beside")
     opened = subprocess.Popen([str(smoke.home / "ChorusUpload.exe")])
     try:
-        smoke.check(wait_for(lambda: bool(windows_of(opened.pid)), 90), "the window opens")
+        smoke.check(wait_for(lambda: bool(windows_of(opened.pid))), "the window opens")
         smoke.check(wait_for((place / "data" / "instance" / "window.lock").exists), "… and works in that folder")
         smoke.check(wait_for((place / "log" / "window.log").is_file), "… with its log")
     finally:
@@ -135,7 +135,7 @@ def _says(smoke: Smoke, word: str, what: str) -> None:
     smoke.check(status == 2 and word in said and not (smoke.folder / "never").exists(), f"{what}: status 2, and the reason")
     opened = subprocess.Popen([str(smoke.home / "ChorusUpload.exe")])
     try:
-        smoke.check(wait_for(lambda: bool(windows_of(opened.pid)), 90), "… the window says it, too")
+        smoke.check(wait_for(lambda: bool(windows_of(opened.pid))), "… the window says it, too")
     finally:
         opened.kill()
         opened.wait(60)
