@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from chorus_gui.app.run import Run
 from chorus_gui.app.words import agree, files, plural
 from chorus_gui.app.workspace import Workspace
 from chorus_gui.core.config.model import Config
-from chorus_gui.core.errors import ChorusError, ReviewError, SideFileError, SideFileUnreadableError, UsageError
+from chorus_gui.core.errors import ChorusError, JournalError, ReviewError, SideFileError, SideFileUnreadableError, UsageError
 from chorus_gui.core.folders import user_name
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.review.values import NO_ACT, Hold, HoldsAct
@@ -164,8 +164,9 @@ def add(workspace: Workspace, ctx: JobContext, about: About, reason: str) -> Cha
     targets = _targets(workspace, about)
     who, now = user_name(), time.time_ns() // 1000
     with workspace.holds() as kept:
-        kept.add(Hold(*target, reason.strip(), who, now) for target in targets)
-    return _shared(workspace, ctx, len(targets), (*_unknown_files(workspace, targets), OTHER_TOOLS))
+        count = kept.add(Hold(*target, reason.strip(), who, now) for target in targets)
+    notes = (*_unknown_files(workspace, targets), *_unknown_patients(workspace, about.patients), OTHER_TOOLS)
+    return _shared(workspace, ctx, count, notes)
 
 
 def release(workspace: Workspace, ctx: JobContext, about: About, reason: str = "") -> Changed:
@@ -237,12 +238,12 @@ def _targets(workspace: Workspace, about: About, *, any_modality: bool = False) 
         raise UsageError(f"The configuration has no modality “{about.modality}”.", remedy=f"Use {', '.join(workspace.config.sites)}.")
     out: list[Target] = []
     for path in about.paths:
-        if not path or path.startswith("/") or path.endswith("/"):
+        matching = [name for name, site in workspace.config.sites.items() if site.pattern.match(path)]
+        if not path or path.startswith(("/", "./", "../")) or path.endswith("/") or ("\\" in path and not matching):
             raise UsageError(
                 f"“{path}” is not the path of a file as in the journal.",
                 remedy="Write it as “file list” shows it: relative to the site folder, with “/” between folders.",
             )
-        matching = [name for name, site in workspace.config.sites.items() if site.pattern.match(path)]
         if about.modality:
             chosen = [about.modality]
         elif (any_modality and matching) or len(matching) == 1:
@@ -274,6 +275,22 @@ def _unknown_files(workspace: Workspace, targets: Sequence[Target]) -> list[str]
         return []
     more = f" and {len(missing) - 1:,} more" if len(missing) > 1 else ""
     return [f"“{missing[0]}”{more} could not be found on the site. Check the spelling: the hold applies to exactly this path."]
+
+
+def _unknown_patients(workspace: Workspace, patients: Sequence[str]) -> list[str]:
+    """An ID of which nothing is known is perhaps mistyped, too."""
+    from chorus_gui.core.journal.queries import has_patient
+    from chorus_gui.core.review.changes import has_changes_of
+
+    missing = list(patients)
+    with suppress(JournalError), workspace.local_journal() as journal:
+        missing = [patient for patient in missing if not has_patient(journal, patient)]
+    with suppress(ReviewError), workspace.staged() as staging:
+        missing = [patient for patient in missing if not has_changes_of(staging, patient)]
+    if not missing:
+        return []
+    more = f" and {len(missing) - 1:,} more" if len(missing) > 1 else ""
+    return [f"The journal and the last review have no file of patient {missing[0]}{more}. Check the ID. The hold applies to later files."]
 
 
 # --- for the steps that upload ---------------------------------------------------------------------------------------------

@@ -140,7 +140,10 @@ def _tell(report: Report, changed: Changed, word: str) -> Status:
 
     state = changed.state
     shared = "" if state.unshared else " Everybody who works on the journal sees it."
-    report.say(f"{plural(changed.count, 'hold')} {'added' if word == 'held back' else 'released'}.{shared}")
+    if changed.count:
+        report.say(f"{plural(changed.count, 'hold')} {'added' if word == 'held back' else 'released'}.{shared}")
+    else:
+        report.say("All of this is held back already, for the same reason.")
     for note in changed.notes:
         report.note(note)
     if state.unshared:

@@ -384,6 +384,9 @@ def test_what_an_older_tool_sent_although_it_is_held_back_is_said(hospital: Hosp
         ("hold add --file nowhere/x --reason x", "Add --modality"),
         (f"hold add --modality Sounds --file {ONE} --reason x", "no modality “Sounds”"),
         (f"hold add --file /{ONE} --reason x", "not the path of a file"),
+        (f"hold add --file ./{ONE} --reason x", "not the path of a file"),
+        (f"hold add --file ../{ONE} --reason x", "not the path of a file"),
+        (f"hold add --file '{ONE.replace('/', chr(92))}' --reason x", "with “/” between folders"),
         ("hold add --file 1001/Images/ --reason x", "not the path of a file"),
         ("hold add --patient a/b --reason x", "not a patient ID"),
         (f"hold release --file {ONE}", "Nothing of this is held back"),
@@ -399,6 +402,17 @@ def test_what_cannot_be_meant_is_refused(words: str, told: str, hospital: Hospit
 def test_a_path_that_is_not_on_the_site_is_pointed_out(hospital: Hospital):
     said = hospital.anna.run("hold add --file 1001/Images/typo.dcm --reason x")
     assert "could not be found on the site" in said.said
+
+
+def test_a_patient_of_whom_nothing_is_known_is_pointed_out(hospital: Hospital):
+    """A mistyped ID protects nobody; one that the journal or the review has, in any spelling, is not pointed out."""
+    hospital.anna.run("submit --yes")
+    said = hospital.anna.run("hold add --patient 77 --patient 1001 --patient 78 --reason x")
+    assert "have no file of patient 77 and 1 more. Check the ID." in said.said
+    assert "Check the ID" not in hospital.anna.run("hold add --patient 001001 --reason x").said
+    again = hospital.anna.run("hold add --patient 001001 --reason x")
+    assert "held back already, for the same reason" in again.out
+    assert "hold added" not in again.out
 
 
 def test_a_refused_token_is_said_and_the_hold_is_kept(hospital: Hospital, monkeypatch: pytest.MonkeyPatch):

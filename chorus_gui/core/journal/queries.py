@@ -60,6 +60,11 @@ def uploaded_files(journal: Journal, paths: Iterable[str], patients: Iterable[st
     )
 
 
+def has_patient(journal: Journal, patient: str) -> bool:
+    """The journal has, or had, a file of this patient: by the ID without leading zeros, or by the name of a folder."""
+    return bool(journal.select("ltrim(patient_id, '0') = ltrim(?1, '0') OR instr('/' || path, '/' || ?1 || '/') LIMIT 1", (patient,)))
+
+
 def active_by_paths(journal: Journal, paths: Iterable[str], modalities: Collection[str] | None = None) -> list[Row]:
     """The active rows of these paths, by modality and path; paths that have none are simply not in it.
 

@@ -189,6 +189,13 @@ def held(staging: Staging, limit: int | None = None) -> list[Hold]:
     return [Hold(modality, path, "", *why) for modality, path, *why in rows]
 
 
+def has_changes_of(staging: Staging, patient: str) -> bool:
+    """The review has a change of this patient, whichever way the ID is written."""
+    return bool(
+        staging.db.execute(f"SELECT EXISTS (SELECT 1 FROM change WHERE ltrim({PATIENT}, '0') = ltrim(?, '0'))", (patient,)).fetchone()[0]
+    )
+
+
 def lost_patients(staging: Staging) -> list[str]:
     """Patients of whom the site has no file any longer, and whose files an approval would mark as deleted now."""
     return _deleted_now(staging, staging.get("lost_patients", []))

@@ -110,13 +110,14 @@ class Holds:
         latest = {record.hold.reason: record.hold.at_us for record in self.known().everything.records if record.hold.reason}
         return sorted(latest, key=lambda reason: -latest[reason])[:limit]
 
-    def add(self, holds: Iterable[Hold]) -> None:
-        """Remember.  What is held back already with the same reason is not added again."""
+    def add(self, holds: Iterable[Hold]) -> int:
+        """Remember; how many.  What is held back already with the same reason is not added again."""
         with self._changing() as known:
             there = {(target_of(hold), hold.reason) for hold in known.everything.active()}
             new = [hold for hold in holds if (target_of(hold), hold.reason) not in there]
             if new:
                 self._save(known, known.everything.adding(new, host=socket.gethostname()))
+            return len(new)
 
     def remove(self, targets: Iterable[Target], *, reason: str = "") -> int:
         """Release what is known to be held back of these; how many targets that were."""
@@ -248,7 +249,7 @@ class Holds:
             tomli_w.dump({"hold": [{key: getattr(hold, key) for key in keys} for hold in self.all()]}, out)
 
     def import_(self, file: Path) -> int:
-        """Add a colleague's holds; how many.  Raises :class:`UsageError` if :meth:`export` did not write the file."""
+        """Add a colleague's holds; how many are new.  Raises :class:`UsageError` if :meth:`export` did not write the file."""
         try:
             holds = record(_Exported, toml_tables(text_of(file.read_bytes()))).hold
             if not all(map(_says_what_is_held, holds)):
@@ -257,8 +258,7 @@ class Holds:
             raise UsageError(
                 f"“{file}” is not a list of held-back files.", remedy="Choose a file that was exported as a list of held-back files."
             ) from error
-        self.add(holds)
-        return len(holds)
+        return self.add(holds)
 
 
 @dataclass(frozen=True, slots=True)
