@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from chorus_gui.app import leaks
 from chorus_gui.app.run import Run
@@ -18,6 +20,7 @@ from chorus_gui.core.errors import ChorusError, JournalError, ReviewError, SideF
 from chorus_gui.core.folders import user_name
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.review.values import NO_ACT, Hold, HoldsAct
+from chorus_gui.core.untrusted import json_value
 
 if TYPE_CHECKING:
     from chorus_gui.core.review.hold_list import HoldList, Record, Target
@@ -154,6 +157,43 @@ class Changed:
     state: HoldsState
     notes: tuple[str, ...] = ()
     act: HoldsAct = NO_ACT
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """What the window keeps of a :class:`Changed`: little, whatever the number of files is, so that no thread frees much at once.
+
+    ``act``: the :class:`HoldsAct` as texts of JSON, for :func:`undo_brief`; of an act that changed nothing, none.
+    """
+
+    count: int
+    warning: str
+    notes: tuple[str, ...]
+    act: tuple[str, ...] = ()
+
+
+def brief(changed: Changed) -> Brief:
+    """The little that the window keeps."""
+    return Brief(changed.count, changed.state.warning, changed.notes, tuple(_texts(changed.act)))
+
+
+def undo_brief(workspace: Workspace, ctx: JobContext, act: tuple[str, ...]) -> Changed:
+    """As :func:`undo`, of what :func:`brief` kept."""
+    kinds: dict[bool, list[Hold]] = {False: [], True: []}
+    for text in act:
+        released, *found = cast("list[Any]", json_value(text))
+        kinds[released] += (Hold(*one) for one in found)
+    return undo(workspace, ctx, HoldsAct(tuple(kinds[False]), tuple(kinds[True])))
+
+
+def _texts(act: HoldsAct) -> Iterator[str]:
+    """Some hundred holds in a text, after whether they were released."""
+    for released, found in ((False, act.added), (True, act.released)):
+        for start in range(0, len(found), _HOLDS):
+            yield json.dumps([released, *(_FIELDS(hold) for hold in found[start : start + _HOLDS])])
+
+
+_FIELDS, _HOLDS = attrgetter(*Hold.__dataclass_fields__), 500
 
 
 def add(workspace: Workspace, ctx: JobContext, about: About, reason: str) -> Changed:

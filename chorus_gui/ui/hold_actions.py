@@ -7,7 +7,6 @@ from typing import Any
 
 from chorus_gui.app import holds, review
 from chorus_gui.core.errors import ReviewError
-from chorus_gui.core.review.values import NO_ACT
 from chorus_gui.ui import hold_intents, intents
 from chorus_gui.ui.host import Host
 from chorus_gui.ui.state import JobKind, UndoList, UndoStep
@@ -22,16 +21,16 @@ def _hold(host: Host, title: str, said: str, step: Callable[[], object]) -> None
     """Change the held-back list, share it with everybody who works on the journal, and remember how to undo that.  ``said``: what was done."""
     workspace = host.workspace()
 
-    def told(changed: holds.Changed) -> str:
-        if changed.act != NO_ACT:
-            host.update(undo=UndoList((*host.state.undo.steps[1 - UNDONE_AT_MOST :], UndoStep(said, changed.act))))
-        return _shared(changed)
+    def kept(brief: holds.Brief) -> str:
+        if brief.act:
+            host.update(undo=UndoList((*host.state.undo.steps[1 - UNDONE_AT_MOST :], UndoStep(said, brief.act))))
+        return _shared(brief)
 
-    host.start(JobKind.HOLD, title, lambda ctx: holds.change(workspace, ctx, step), told, cancellable=False)
+    host.start(JobKind.HOLD, title, lambda ctx: holds.brief(holds.change(workspace, ctx, step)), kept, cancellable=False)
 
 
-def _shared(changed: holds.Changed) -> str:
-    return " ".join(part for part in (changed.state.warning or "Shared with everybody who works on the journal.", *changed.notes) if part)
+def _shared(brief: holds.Brief) -> str:
+    return " ".join(part for part in (brief.warning or "Shared with everybody who works on the journal.", *brief.notes) if part)
 
 
 def _undo(host: Host, _: hold_intents.UndoHold) -> None:
@@ -41,17 +40,19 @@ def _undo(host: Host, _: hold_intents.UndoHold) -> None:
         return
     last = undo.steps[-1]
 
-    def told(changed: holds.Changed) -> str:
+    def kept(brief: holds.Brief) -> str:
         left = tuple(step for step in host.state.undo.steps if step is not last)
         said = (
             f"Undone: {last.text}"
-            if changed.count
+            if brief.count
             else f"Nothing was left to undo: somebody else changed the held-back list since. It was: {last.text}"
         )
         host.update(undo=UndoList(left, said))
-        return f"{said} {_shared(changed)}"
+        return f"{said} {_shared(brief)}"
 
-    host.start(JobKind.HOLD, f"Undo: {last.text}", lambda ctx: holds.undo(workspace, ctx, last.act), told, cancellable=False)
+    host.start(
+        JobKind.HOLD, f"Undo: {last.text}", lambda ctx: holds.brief(holds.undo_brief(workspace, ctx, last.act)), kept, cancellable=False
+    )
 
 
 def _hold_back(host: Host, intent: intents.HoldBack) -> None:

@@ -20,7 +20,6 @@ from chorus_gui.core.config.model import Config
 from chorus_gui.core.errors import Fault
 from chorus_gui.core.job import OutcomeKind, Snapshot
 from chorus_gui.core.model import Failure, Finding, Grade, Mode
-from chorus_gui.core.review.values import HoldsAct
 from chorus_gui.core.timetable import FREE, Timetable
 
 if TYPE_CHECKING:
@@ -158,10 +157,10 @@ class ScanChoice:
 
 @dataclass(frozen=True, slots=True)
 class UndoStep:
-    """An act that can be undone: what was done, as a sentence, and what it changed."""
+    """An act that can be undone: what was done, as a sentence, and what it changed (:class:`chorus_gui.app.holds.Brief`)."""
 
     text: str
-    act: HoldsAct
+    act: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

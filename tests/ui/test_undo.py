@@ -11,6 +11,7 @@ from pytestqt.qtbot import QtBot
 from uiworld import run_job, settle
 from world import World
 
+from chorus_gui.app import holds
 from chorus_gui.core.review.hold_list import Target
 from chorus_gui.core.review.values import Query
 from chorus_gui.ui import hold_intents, intents
@@ -158,3 +159,38 @@ def test_only_the_last_acts_are_kept(qtbot: QtBot, opened: Session, page: Review
         run_job(qtbot, opened, intents.HoldBackPatient(str(2000 + number), "many"))
     steps = opened.state.undo.steps
     assert (len(steps), steps[-1].text) == (UNDONE_AT_MOST, f"Held back patient {2000 + UNDONE_AT_MOST}.")
+
+
+@pytest.mark.parametrize("hold", [True, False])
+def test_of_an_act_the_window_keeps_a_few_texts_and_no_hold(
+    qtbot: QtBot, opened: Session, page: ReviewPage, monkeypatch: pytest.MonkeyPatch, hold: bool
+) -> None:
+    monkeypatch.setattr(holds, "_HOLDS", 2)
+    ids = tuple(page.area.model.ids([(0, page.area.model.rowCount() - 1)]))
+    run_job(qtbot, opened, intents.HoldBack(ids, "Consent “withdrawn”"))
+    count, before = len(held(opened)), held(opened)
+    if not hold:
+        run_job(qtbot, opened, intents.Release(ids))
+    act = opened.state.undo.steps[-1].act
+    assert count > 2
+    assert len(act) == (count + 1) // 2
+    assert {type(text) for text in act} == {str}
+    undo(qtbot, opened, page)
+    assert held(opened) == ({} if hold else before)
+
+
+def test_while_a_job_works_the_selected_lines_are_not_looked_at(page: ReviewPage, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[object] = []
+
+    def look(rows: object) -> tuple[bool, bool]:
+        looked.append(rows)
+        return True, True
+
+    monkeypatch.setattr(page.area.model, "can_hold_and_release", look)
+    page.area.set_review(busy=True, held=True)
+    page.area.view.selectAll()
+    assert not looked
+    assert not page.area.hold_button.isEnabled()
+    page.area.set_review(busy=False, held=True)
+    assert looked
+    assert page.area.hold_button.isEnabled()

@@ -32,7 +32,7 @@ from chorus_gui.ui.widgets import icons
 PAGE = 256
 KEPT_PAGES = 64
 
-ASKED_OF = 2_000
+ASKED_OF = 500
 """Of a longer selection, each row is not looked at."""
 CHANGE_ROLE = Qt.ItemDataRole.UserRole + 1
 """The :class:`Change` of a row; None while it is being fetched, and for a patient's heading."""

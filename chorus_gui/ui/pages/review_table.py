@@ -384,7 +384,7 @@ class ChangesArea(QWidget):
         total = words.count_of(self.model.count, "change")
         self.shown.setText(f"{words.number(count)} of {total} selected" if count > 1 else total)
         found = self.view.selectionModel().selection().toList()
-        hold, release = self.model.can_hold_and_release((part.top(), part.bottom()) for part in found)
+        hold, release = (False, False) if self._busy else self.model.can_hold_and_release((part.top(), part.bottom()) for part in found)
         for part in (self.hold_action, self.hold_button):
             part.setEnabled(count > 0 and not self._busy and hold)
         for part in (self.release_action, self.release_button):
