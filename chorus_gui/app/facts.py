@@ -337,6 +337,8 @@ def receipts(config: Config, ctx: JobContext, folder: Path | None = None) -> tup
                 made.verification is not None and made.verification.partial,
                 made.verification.unchecked_files if made.verification else 0,
                 made.problems or 0,
+                made.sent_bytes,
+                made.seconds,
             )
         )
     return tuple(sorted(found, key=lambda receipt: receipt.ended_us, reverse=True)[:RECEIPTS_SHOWN])

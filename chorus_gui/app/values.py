@@ -212,6 +212,10 @@ class ReceiptFacts:
     """files that a verification could not check"""
     problems: int = 0
     """files and folders of the site that could not be read"""
+    sent_bytes: int = 0
+    """what went over the network"""
+    seconds: float = 0.0
+    """how long the run took"""
 
 
 @dataclass(frozen=True, slots=True)

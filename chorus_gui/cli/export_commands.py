@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 RESULTS = ("ok", "missing", "size_differs", "content_differs", "unprovable", "unchecked")
 """What a verification finds of a file; a test compares it with :class:`~chorus_gui.core.transfer.verify.VerifyResult`."""
+CHARTS = ("files", "bytes", "growth", "growth-bytes", "patients", "speed")
+"""What can be drawn; a test compares it with :data:`~chorus_gui.app.charts.TITLES`."""
 KINDS = ("added", "updated", "moved", "restored", "deleted", "unmatched", "problem")
 """What a review lists; a test compares it with :class:`~chorus_gui.core.model.ChangeKind`."""
 
@@ -62,6 +64,12 @@ def add(groups: Any) -> None:
     )
     verification.add_argument("--json", action="store_true", help="print JSON")
     verification.set_defaults(run=run_verification)
+
+    chart = commands.add_parser("chart", help="write the values of a chart of the local journal and of the receipts on this computer")
+    chart.add_argument("--name", metavar="N", required=True, choices=CHARTS, help=f"write this chart: {', '.join(CHARTS)}")
+    chart.add_argument("--output-file", metavar="F", required=True, help="write to F, as CSV")
+    chart.add_argument("--json", action="store_true", help="print JSON")
+    chart.set_defaults(run=run_chart)
 
     readiness = commands.add_parser("readiness", help="write what the last passes of the readiness check found")
     readiness.add_argument("--output-file", metavar="F", required=True, help="write to F, as CSV, or as a page to print if F ends in .html")
@@ -127,6 +135,19 @@ def run_verification(args: argparse.Namespace, report: Report, ctx: JobContext) 
     config = load_config(args, report)
     check_writable(file)
     _tell(report, file, export_verify(config.journal.local, file, args.result), "result")
+    return 0
+
+
+def run_chart(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
+    """Write the values of a chart."""
+    from chorus_gui.app.charts import export
+    from chorus_gui.app.exports import check_writable
+    from chorus_gui.cli.arguments import load_config
+
+    file = Path(args.output_file)
+    config = load_config(args, report)
+    check_writable(file)
+    _tell(report, file, export(config, args.name, file, ctx), "line")
     return 0
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from chorus_gui.app import browse
+from chorus_gui.app import browse, charts, exports
 from chorus_gui.core.errors import UsageError
 from chorus_gui.ui import saving_intents as intents
+from chorus_gui.ui import words
 from chorus_gui.ui.host import Host
 from chorus_gui.ui.intents import Intent
 from chorus_gui.ui.state import JobKind
@@ -26,6 +27,28 @@ def _download(host: Host, intent: intents.DownloadFile) -> None:
     host.start(JobKind.DOWNLOAD, title, lambda ctx: browse.fetch(workspace, ctx, intent.path, intent.file), told, key="download")
 
 
+def _export_chart(host: Host, intent: intents.ExportChart) -> None:
+    host.start(
+        JobKind.EXPORT,
+        f"Save {intent.file.name}",
+        lambda ctx: charts.write(intent.chart, intent.file, ctx),
+        lambda count: f"Saved {words.count_of(count, 'line')} to {intent.file}.",
+        key="export",
+    )
+
+
+def _save_picture(host: Host, intent: intents.SavePicture) -> None:
+    host.start(
+        JobKind.EXPORT,
+        f"Save {intent.file.name}",
+        lambda _: exports.write_picture(intent.file, intent.picture),
+        lambda _: f"Saved {intent.file}.",
+        key="export",
+    )
+
+
 ACTIONS: dict[type[Intent], Callable[[Host, Any], None]] = {
     intents.DownloadFile: _download,
+    intents.ExportChart: _export_chart,
+    intents.SavePicture: _save_picture,
 }

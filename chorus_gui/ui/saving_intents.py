@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from chorus_gui.app.charts import Chart
 from chorus_gui.ui.intents import Intent
 
 
@@ -13,4 +14,20 @@ class DownloadFile(Intent):
     """Copy the file at this path of the central store to ``file``, which is replaced: the person was asked."""
 
     path: str
+    file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class ExportChart(Intent):
+    """Write the values of a chart as CSV."""
+
+    chart: Chart
+    file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class SavePicture(Intent):
+    """Write a picture, which the page has painted, as a PNG file."""
+
+    picture: bytes
     file: Path

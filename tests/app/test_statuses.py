@@ -469,6 +469,10 @@ TABLE: list[Row] = [
     (Status.NOT_STARTED, verified, "export verification --output-file {base}/no/e.csv"),
     (Status.DONE, checked, "export readiness --output-file {base}/e.csv --json"),
     (Status.DONE, checked, "export readiness --output-file {base}/e.html"),
+    (Status.DONE, fresh, "export chart --name patients --output-file {base}/e.csv"),
+    (Status.DONE, sent, "export chart --name speed --output-file {base}/e.csv --json"),
+    (Status.NOT_STARTED, sent, "export chart --name growth --output-file {base}/no/e.csv"),
+    (Status.NOT_STARTED, sent, "export chart --name nothing --output-file {base}/e.csv"),
     (Status.DONE, fresh, "remote list"),
     (Status.DONE, fresh, "credential list"),
     *(

@@ -330,6 +330,7 @@ class Camera:
         self._review()
         self._second_submission()
         self._tab("versions")
+        self._tab("charts")
         self._tab("receipts")
         self._tab("copies")
         self._store()

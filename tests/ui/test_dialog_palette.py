@@ -20,7 +20,7 @@ from chorus_gui.ui import intents
 from chorus_gui.ui.dialogs.palette import NOT_NOW, PaletteDialog
 from chorus_gui.ui.main_window import PAGES, MainWindow
 from chorus_gui.ui.pages.configuration import ConfigurationPage
-from chorus_gui.ui.pages.history import HistoryPage
+from chorus_gui.ui.pages.history import TOPICS, HistoryPage
 from chorus_gui.ui.palette import Found, commands, matching
 
 
@@ -150,7 +150,7 @@ def test_a_button_of_a_page_is_run_on_its_tab(qtbot: QtBot, window: MainWindow) 
     page.intent.disconnect(window.session.do)
     one.run()
     assert window.stack.currentWidget() is page
-    assert page.tabs.currentIndex() == 1
+    assert page.tabs.currentIndex() == TOPICS["receipts"]
     assert isinstance(asked[-1], intents.OpenPath)
 
 

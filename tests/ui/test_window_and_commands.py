@@ -25,6 +25,7 @@ OF_THE_WINDOW = {
     intents.MarkTest: "the badge",
     intents.ShowScript: "a dialog",
     intents.ChooseScan: "a dialog",
+    saving_intents.SavePicture: "a picture; a command writes the values",
 }
 """What only a window has, and why."""
 ROWS = {
@@ -75,6 +76,7 @@ ROWS = {
     intents.ResumeJob: "Cancel, pause, resume",
     intents.SetLimit: "Limit the bandwidth, also by a timetable",
     intents.ClearLocalData: "Clear local data",
+    saving_intents.ExportChart: "Save the values of a chart",
     saving_intents.DownloadFile: "Look at the files in the central store, download one",
     readiness_intents.CheckSite: "Check the site",
     readiness_intents.AcceptLeaks: "Accept a leak, no longer accept it",

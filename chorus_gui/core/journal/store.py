@@ -64,8 +64,7 @@ class Journal:
         self._lock = lock
         self._turn = threading.RLock()
         self._writer = writing.Writer(schema)
-        self._kept = False
-        self._recorded = False
+        self._kept = self._recorded = False
         self._counted: tuple[tuple[int, int], tuple[VersionCount, ...]] | None = None
         self._begun: tuple[tuple[int, int], dict[str, int]] | None = None
         self._ctx: JobContext | None = None
@@ -206,6 +205,12 @@ class Journal:
         """
         with self._using() as conn:
             return [_row(row) for row in conn.execute(f"SELECT * FROM ({self._schema.rows_sql()}) WHERE {condition}", values)]
+
+    @contextmanager
+    def reading(self) -> Generator[Schema]:
+        """The tables, for :mod:`.over_time`.  In the block, nobody else uses this connection."""
+        with self._using():
+            yield self._schema
 
     def counts(self) -> list[VersionCount]:
         """What each version of each modality holds, by version and modality."""

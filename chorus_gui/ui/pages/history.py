@@ -18,6 +18,7 @@ from chorus_gui.core.job import Outcome, OutcomeKind
 from chorus_gui.ui import intents, words
 from chorus_gui.ui.models.rows import RowsModel
 from chorus_gui.ui.pages import Page, Services
+from chorus_gui.ui.pages.history_charts import ChartsTab
 from chorus_gui.ui.pages.history_parts import (
     COMMANDS,
     COPIES,
@@ -38,7 +39,7 @@ from chorus_gui.ui.widgets.scrolling import Stack, scrolled_if_low
 from chorus_gui.ui.widgets.tables import set_widths, table
 
 T = TypeVar("T")
-TOPICS = {"versions": 0, "receipts": 1, "commands": 2, "copies": 3, "unattended": 4}
+TOPICS = {"versions": 0, "charts": 1, "receipts": 2, "commands": 3, "copies": 4, "unattended": 5}
 
 
 class HistoryTab(QWidget):
@@ -157,11 +158,13 @@ class HistoryPage(Page):
             EmptyState("history", "No unattended runs yet", "Every run of “chorus-upload submit --policy” leaves a report here."),
             (self.open_run, self.json_run, self.folder_run),
         )
+        self.charts = ChartsTab(services.checker or services.reader)
         automatic = QWidget()
         inside = column(self.scheduled, self.runs, space=SPACE, margins=(0, 2 * SPACE, 0, 0))
         automatic.setLayout(column(scrolled_if_low(inside), space=0))
         tabs = (
             (self.versions, "V&ersions"),
+            (self.charts, "Charts"),
             (self.receipts, "Rece&ipts"),
             (self.commands, "&Commands"),
             (self.copies, "&Kept copies"),
@@ -189,6 +192,7 @@ class HistoryPage(Page):
     def _connect(self) -> None:
         ask = self._on
         self.tabs.currentChanged.connect(self._chosen)
+        self.charts.intent.connect(self.intent)
         self.verify.clicked.connect(ask(self.versions, lambda line: intents.ShowPage("verify", line.version)))
         self.upload.clicked.connect(ask(self.versions, lambda line: intents.UploadPending(line.version)))
         self.files.clicked.connect(ask(self.versions, lambda line: intents.ShowPage("store", line.version)))
@@ -225,6 +229,7 @@ class HistoryPage(Page):
             self.receipts.show_rows(state.receipts)
         if before is None or state.receipts is not before.receipts or state.config is not before.config:
             self._ask_unattended()
+        self.charts.render(state)
         self._enable()
 
     def _render_journal(self, state: SessionState) -> None:
@@ -299,7 +304,7 @@ class HistoryPage(Page):
         self.where.setEnabled(copy is not None)
 
     def show_topic(self, topic: str) -> None:
-        """A tab by its name: versions, receipts, commands, copies, unattended."""
+        """A tab by its name: versions, charts, receipts, commands, copies, unattended."""
         if topic in TOPICS:
             self.tabs.setCurrentIndex(TOPICS[topic])
 
