@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from layoutfaults import layout_faults, settled
 from PySide6.QtCore import QSize
-from PySide6.QtWidgets import QTabWidget, QWidget
+from PySide6.QtWidgets import QDialog, QTabWidget, QWidget
 
 from chorus_gui.ui import intents
 from chorus_gui.ui.main_window import PAGES, MainWindow
@@ -42,10 +42,10 @@ class Walk:
                     for part in self._parts(page):
                         self._look(self.window, size, f"{state}, {name}{part}, {screen}, {theme}")
 
-    def dialog(self, state: str, dialog: QWidget) -> None:
+    def dialog(self, state: str, dialog: QDialog) -> None:
         """A dialog; afterwards it is closed."""
         self.open_dialog(state, dialog)
-        dialog.close()
+        dialog.done(0)  # without its questions
 
     def open_dialog(self, state: str, dialog: QWidget) -> None:
         """A dialog, which stays open."""

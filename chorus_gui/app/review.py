@@ -346,15 +346,19 @@ def is_version(name: str) -> bool:
 
 
 class Selected(NamedTuple):
-    """The ids of a query's changes in its order, and for a query by patient the patients in the same order with their sums."""
+    """The ids of a query's changes in its order, and for a query by patient the patients in the same order with their sums.
+
+    ``changes``: how many these are, where the two halves of a renamed file count once.
+    """
 
     ids: array[int]
     patients: list[PatientChanges] | None
+    changes: int
 
 
 def select(path: Path, query: Query, ctx: JobContext) -> Selected:
     """Which changes of the review at ``path`` a query finds.  Raises :class:`ReviewError`."""
-    from chorus_gui.core.review.changes import patients, select_ids
+    from chorus_gui.core.review.changes import changes_found, patients, select_ids
     from chorus_gui.core.review.staging import Staging
 
     with Staging.open(path) as staging:
@@ -362,7 +366,7 @@ def select(path: Path, query: Query, ctx: JobContext) -> Selected:
         staging.db.execute("BEGIN")  # both answers from the same state
         ids = select_ids(staging, query)
         ctx.checkpoint()
-        return Selected(ids, patients(staging, query) if query.by_patient else None)
+        return Selected(ids, patients(staging, query) if query.by_patient else None, changes_found(staging, query, len(ids)))
 
 
 def tree(

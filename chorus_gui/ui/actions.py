@@ -229,12 +229,13 @@ def _approve(host: Host, intent: intents.Approve) -> None:
 
 def _ran(done: Done[None]) -> str:
     log = done.log
-    entered = sum((tally for kinds in log.entered.values() for tally in kinds.values()), Tally())
+    entered = sum(tally.files for kinds in log.entered.values() for tally in kinds.values())
+    entered -= sum(tally.files for tally in log.renamed.values())  # one change, as everywhere else
     parts: list[str] = []
     if log.transfers.uploaded.files:
         parts.append(f"Uploaded {files_and_size(log.transfers.uploaded)}, confirmed by the store.")
-    if entered.files:
-        parts.append(f"Recorded {count_of(entered.files, 'change')} as version {log.version}.")
+    if entered:
+        parts.append(f"Recorded {count_of(entered, 'change')} as version {log.version}.")
     if len(log.failures) == 1:
         parts.append(f"1 file failed: {log.failures[0].cause}")
     elif log.failures:

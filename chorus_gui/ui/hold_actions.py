@@ -50,9 +50,8 @@ def _undo(host: Host, _: hold_intents.UndoHold) -> None:
         host.update(undo=UndoList(left, said))
         return f"{said} {_shared(brief)}"
 
-    host.start(
-        JobKind.HOLD, f"Undo: {last.text}", lambda ctx: holds.brief(holds.undo_brief(workspace, ctx, last.act)), kept, cancellable=False
-    )
+    title = f"Undo: {last.text.rstrip('.')}"
+    host.start(JobKind.HOLD, title, lambda ctx: holds.brief(holds.undo_brief(workspace, ctx, last.act)), kept, cancellable=False)
 
 
 def _hold_back(host: Host, intent: intents.HoldBack) -> None:

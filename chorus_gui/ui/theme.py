@@ -236,6 +236,7 @@ def apply(application: QApplication, theme: Theme) -> None:
     application.setProperty("chorus_theme", theme.name)
     if application.style().objectName() != "fusion":
         application.setStyle("fusion")
+    application.setStyleSheet("")  # with the old sheet, Qt would look for what each widget had of it: 3 s where all pages are made
     application.setPalette(palette(theme))
     application.setStyleSheet(style_sheet(theme, application.font()))
 

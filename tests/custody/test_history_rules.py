@@ -85,7 +85,7 @@ def test_the_fullest_copy_is_named_and_of_equal_ones_one_that_can_be_taken(tmp_p
         (of(0, blank=True, missing=True), "a journal is missing."),
         (
             of(1200, "v1", "v2", files=1100, at=AT),
-            "a journal (2026-01-02 03:04 UTC) has 1,200 uploaded entries and 1,100 current files, the last version is v2.",
+            "a journal (2026-01-02 03:04 UTC) has 1,200 uploaded entries and 1,100 current files. Its last version is v2.",
         ),
     ],
 )

@@ -83,6 +83,8 @@ def test_the_kinds_are_counted_and_both_halves_of_a_renamed_file(tmp_path: Path)
             "renamed from": 1,
             "problem": 1,
         }
+        assert (two.tally.files, two.changes) == (4, 3)
+        assert [node.changes for node in nodes(level(staging, Query(), None, "files"))] == [2, 2, 3, 4], "sorted by what is shown"
         assert all(sum(node.kinds) == node.tally.files for node in nodes(level(staging, Query(), None)))
 
 

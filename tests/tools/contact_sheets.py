@@ -1,7 +1,8 @@
-"""Pictures of every view in every screen and theme, pair by pair, in contact sheets: ``python3 dev.py screenshots --sheets FOLDER``.
+"""Pictures of every view in every screen and theme, pair by pair, in contact sheets: ``python3 dev.py screenshots --sheets --out FOLDER``.
 
-A view is a page or a dialog in one of the states of ``screenshots.py``.  Each view is taken once on every screen of ``tests/uiwalk.py``, in three
-different themes, so that every pair of view and screen, view and theme, screen and theme is there.  A person looks at the sheets.
+A view is a page or a dialog in one of the states of ``screenshots.py``, or one of ``tests/everydialog.py``.  Each view is taken once on every
+screen of ``tests/uiwalk.py``, in three different themes, so that every pair of view and screen, view and theme, screen and theme is there.
+A person looks at the sheets; each picture is also there in its own size, in ``pictures``.
 """
 
 from __future__ import annotations
@@ -34,12 +35,14 @@ def pairs(number: int, screens: Collection[str], themes: Collection[str] = THEME
 
 
 class SheetCamera(Camera):
-    """Takes each view on every screen, and puts the pictures side by side."""
+    """Takes each view on every screen, and puts the pictures side by side; a dialog of ``everydialog.py`` on one screen after the other."""
+
+    looks_at_dialogs = True
 
     def __init__(self, out: Path, only: Collection[str]) -> None:
         super().__init__(out, "", only, SIZE)
         self.shots: list[Shot] = []
-        self.views = 0
+        self.views = self.sheets = self.on_sheets = 0
 
     def take(self, name: str) -> None:
         """One view."""
@@ -50,7 +53,12 @@ class SheetCamera(Camera):
         from chorus_gui.ui.widgets import dialogs
 
         real = dialogs.space_of
-        for screen, theme in pairs(self.views, SCREENS):
+        single = self.out / "pictures"
+        single.mkdir(exist_ok=True)
+        shown = pairs(self.views, SCREENS)
+        if name.startswith("dialog "):
+            shown = [shown[self.views // len(shown) % len(shown)]]
+        for screen, theme in shown:
             size = SCREENS[screen]
             dialogs.space_of = lambda _, size=size: size
             self.session.do(intents.SetTheme(theme))
@@ -59,20 +67,29 @@ class SheetCamera(Camera):
                 dialog.hide()
                 dialog.show()
             self.rest(0.25)
-            self.shots.append(Shot(f"{name} · {screen} · {theme}", self._picture().convertToFormat(QImage.Format.Format_RGB32)))
+            picture = self._picture()
+            picture.save(str(single / f"{name.replace(' ', '-')}-{screen.split('×')[0]}-{theme}.png"), None, 0)
+            self.shots.append(Shot(f"{name} · {screen} · {theme}", picture.convertToFormat(QImage.Format.Format_RGB32)))
         dialogs.space_of = real
         self.views += 1
+        print(f"{name}: {len(self.shots)} pictures", flush=True)
+        self._sheets(whole=False)
         self.session.do(intents.SetTheme("light"))
         self.window.resize(*SIZE)
         self.rest(0.1)
 
-    def save(self) -> None:
-        """The sheets."""
+    def _sheets(self, *, whole: bool) -> None:
+        """Save every sheet that is full; with ``whole``, also one that is not."""
         on_one = COLUMNS * ROWS
-        for number in range(0, len(self.shots), on_one):
-            file = self.out / f"sheet-{number // on_one + 1:02}.png"
-            sheet(self.shots[number : number + on_one]).save(str(file))
-        print(f"{len(self.shots)} pictures of {self.views} views on {-(-len(self.shots) // on_one)} sheets in {self.out}")
+        while len(self.shots) - self.on_sheets >= (1 if whole else on_one):
+            self.sheets += 1
+            sheet(self.shots[self.on_sheets : self.on_sheets + on_one]).save(str(self.out / f"sheet-{self.sheets:02}.png"))
+            self.on_sheets = min(self.on_sheets + on_one, len(self.shots))
+
+    def save(self) -> None:
+        """The last sheet."""
+        self._sheets(whole=True)
+        print(f"{len(self.shots)} pictures of {self.views} views on {self.sheets} sheets in {self.out}")
 
 
 def sheet(shots: list[Shot]) -> QImage:

@@ -2,7 +2,8 @@
 
 The real window runs offscreen on a made-up site in a folder with a neutral name, as nobody on no particular computer; it is driven by
 the same intents that its buttons emit.  ``--all`` takes each page in every theme, at 100 and 150 %: ``NAME-light.png``, ``NAME-dark.png``,
-``NAME-contrast.png``, ``NAME-light-150.png`` and so on.  ``--only NAME…`` does so for these; the whole way is gone anyway.  ``--check`` takes no
+``NAME-contrast.png``, ``NAME-light-150.png`` and so on.  ``--only NAME…`` does so for these; the whole way is gone anyway,
+but for ``--only dialogs``: those of ``tests/everydialog.py``.  ``--check`` takes no
 picture: it looks for controls without a name and for text that is cut off, at every size and in every theme of ``tests/uiwalk.py``.
 ``--sheets``: see ``contact_sheets.py``.
 """
@@ -98,7 +99,11 @@ def _on_fresh_site(out: Path, suffix: str, only: Collection[str], size: tuple[in
             camera.begin_check()
         if how == "pictures" and not only:
             camera.wanted = shown_in_documents()
-        camera.tour()
+        if only == {"dialogs"}:
+            camera.only = ()
+            camera._every_dialog()
+        else:
+            camera.tour()
         camera.save()
     finally:
         shutil.rmtree(BASE)
@@ -166,7 +171,9 @@ def _sheet_camera(out: Path, only: Collection[str]) -> Camera:
 
 
 class Camera:
-    """The window, and what takes its picture."""
+    """The window, and what takes its picture.  ``looks_at_dialogs``: also at those that no document shows."""
+
+    looks_at_dialogs = False
 
     def __init__(self, out: Path, suffix: str, only: Collection[str], size: tuple[int, int]) -> None:
         from PySide6.QtCore import QLocale
@@ -342,8 +349,26 @@ class Camera:
         self._pending()
         self._less_history()
         self._readiness()
+        if self.looks_at_dialogs or self.walk is not None:
+            self._every_dialog()
         self.do(intents.OpenConfig(config))
         self._leave()
+
+    def _every_dialog(self) -> None:
+        """Also those that the way above does not meet, and every question."""
+        from everydialog import EveryDialog
+
+        from chorus_gui.app.demo import make_site, write_config
+        from chorus_gui.ui import intents
+
+        base = BASE / "asked"
+        make_site(base / "site", patients=8)
+        self.do(intents.OpenConfig(write_config(base, base / "central-store", base / "site")))
+        for name, dialog in EveryDialog(self.window, base / "site", self.do, self.wait).all():
+            dialog.show()
+            self.shoot(f"dialog {name}")
+            dialog.done(0)
+            self.rest(0.1)
 
     def _readiness(self) -> None:
         """A site that breaks every rule: what the check finds, the question before an approval, a sample of the images."""

@@ -2,76 +2,54 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
+from everydialog import TOKEN, EveryDialog, askers_of, dialogs_of
 from layoutfaults import layout_faults, settled
 from PySide6.QtCore import QSize
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QMessageBox, QPushButton, QScrollArea, QStackedWidget, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QDialog,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QScrollArea,
+    QStackedWidget,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 from uiwalk import SCREENS, Walk
 from uiworld import a_session, run_job, settle
 
 import chorus_gui.ui
-from chorus_gui.app.custody import Side, Sides
 from chorus_gui.app.demo import change_site, make_site, write_config
 from chorus_gui.app.demo.faults import make_faults
-from chorus_gui.app.known import Known, LessHistoryError
-from chorus_gui.app.signin import DeviceCode
-from chorus_gui.core.config.credentials import AwsKeys, Sas, Secret
-from chorus_gui.core.config.model import Place, PlaceKind
-from chorus_gui.core.custody.lock import LockNote
-from chorus_gui.core.custody.state import CustodyState, State
-from chorus_gui.core.errors import Why
 from chorus_gui.core.job import OutcomeKind
 from chorus_gui.core.model import Grade
 from chorus_gui.core.passes import Pass
 from chorus_gui.core.review.changes import select_ids
 from chorus_gui.core.review.staging import Staging
 from chorus_gui.core.review.values import Query
-from chorus_gui.core.waiting import Waiting
-from chorus_gui.ui import intents, readiness_intents
-from chorus_gui.ui.assistant import Assistant
-from chorus_gui.ui.dialogs.approve import ApproveDialog
-from chorus_gui.ui.dialogs.contact_sheet import ContactSheetDialog
-from chorus_gui.ui.dialogs.credential import ask_for_both
-from chorus_gui.ui.dialogs.custody import AdoptDialog, LessHistoryDialog
-from chorus_gui.ui.dialogs.help import AboutDialog, GuideDialog, ShortcutsDialog
-from chorus_gui.ui.dialogs.palette import PaletteDialog
-from chorus_gui.ui.dialogs.renew import RenewDialog
-from chorus_gui.ui.dialogs.script import TITLES, ScriptDialog
-from chorus_gui.ui.dialogs.sign_in import SignInDialog
-from chorus_gui.ui.dialogs.store import StoreDialog
-from chorus_gui.ui.dialogs.support import SupportDialog
-from chorus_gui.ui.dialogs.trust import ask_trust
+from chorus_gui.ui import intents, readiness_intents, theme
 from chorus_gui.ui.hold_intents import UndoHold
 from chorus_gui.ui.main_window import MainWindow
-from chorus_gui.ui.pages import Services
 from chorus_gui.ui.pages.configuration import ConfigurationPage
 from chorus_gui.ui.pages.review import ReviewPage
 from chorus_gui.ui.pages.review_notices import FOLD
-from chorus_gui.ui.palette import commands
 from chorus_gui.ui.state import JobEnd, JobKind
 from chorus_gui.ui.widgets.basics import EmptyState, FormRow, column
-from chorus_gui.ui.widgets.dialogs import CannotStartDialog, ConfirmDialog, Question, ReasonDialog, ReportDialog
 from chorus_gui.ui.widgets.fold import Fold
 from chorus_gui.ui.widgets.scrolling import Stack, scrolled_if_low
 
-SINCE = datetime(2026, 11, 27, 15, 1, 7).astimezone()
-TOKEN = Waiting(
-    "The central store",
-    Why.CREDENTIAL,
-    SINCE,
-    SINCE + timedelta(minutes=15),
-    remedy="Get a new SAS token from the central team, and save it in “config.toml”.",
-    credential="central",
-)
 ROWS_ON_SMALL_SCREENS = 8
-LONG = "/srv/hospital/research/chorus/2026-spring-submission/with-a-long-name"
 
 
 @pytest.fixture
@@ -216,6 +194,9 @@ def test_pages_in_every_state(qtbot: QtBot, window: MainWindow, file: Path, tmp_
     walk.pages("after a scan", ("overview", "readiness", "review"))
     review_page = window.page("review")
     assert isinstance(review_page, ReviewPage)
+    qtbot.waitUntil(lambda: review_page.area.model.rowCount() > 0, timeout=20_000)
+    review_page.area.view.selectRow(0)
+    walk.pages("with a selected change", ("review",))
     run_job(qtbot, session, intents.HoldBackPatient("1001", "to undo"))
     review_page.area.folders.click()
     qtbot.waitUntil(lambda: review_page.area.tree_model.rowCount() > 0, timeout=20_000)
@@ -320,95 +301,27 @@ def test_a_screen_reader_says_the_name_that_is_on_screen(qtbot: QtBot, window: M
     assert row_of.field.accessibleName() == "Images: Container"
 
 
-def test_the_assistant(qtbot: QtBot, window: MainWindow, file: Path) -> None:
-    walk, session = Walk(window), window.session
-    for number in range(6):
-        dialog = Assistant(Services(session.reader, session.pager, session.settings), window)
-        dialog._go_to(number)
-        walk.dialog(f"step {number + 1} of the assistant", dialog)
-    dialog = Assistant(Services(session.reader, session.pager, session.settings), window)
-    kinds = dialog.site.places["default"].kinds
-    kinds.setCurrentIndex(kinds.findText("Amazon S3"))
-    kinds.activated.emit(kinds.currentIndex())
-    dialog._say("The folder “/srv/hospital/research” does not exist. Check the path, and that the drive is connected.")
-    walk.dialog("the assistant with Amazon S3", dialog)
-    assert not walk.faults, walk.report()
-
-
 def test_every_dialog(qtbot: QtBot, window: MainWindow, file: Path, tmp_path: Path) -> None:
-    walk, session, site = Walk(window), window.session, tmp_path / "riverside" / "site"
+    """And every question: each dialog and each function that asks is in ``everydialog``."""
+    walk, session = Walk(window), window.session
     window.do(intents.OpenConfig(file))
     settle(qtbot, session)
-    run_job(qtbot, session, intents.Scan())
-    review, config = session.state.review, session.state.config
-    assert review is not None
-    assert config is not None
-    walk.dialog("approve", ApproveDialog(window, session.state, review, lambda _: None))
-    images = ContactSheetDialog(window, session.reader, config, None, lambda _: None)
-    images.show()
-    qtbot.waitUntil(lambda: images.list.count() > 0, timeout=20_000)
-    walk.dialog("images", images)
-    run_job(qtbot, session, intents.Approve(review.revision, record_only=True))
-    for patient in sorted(path for path in site.iterdir() if path.name.isdigit())[3:]:
-        shutil.rmtree(patient)
-    make_faults(site)
-    run_job(qtbot, session, intents.Scan())
-    run_job(qtbot, session, readiness_intents.CheckSite(Pass.QUICK))
-    review = session.state.review
-    assert review is not None
-    assert review.many_deletions or review.lost_patients
-    many = replace(review, many_deletions={"Images": (120, 150)}, leaks=3, leak_rules=("P1", "I3"))
-    walk.dialog("approve many deletions and leaks", ApproveDialog(window, session.state, many, lambda _: None))
-    for tool in TITLES:
-        dialog = ScriptDialog(window, session.reader, session.state, tool)
-        walk.dialog(f"script {tool}", dialog)
-    question = Question(
-        "Delete the kept copies?",
-        f"The copies in {LONG} are deleted.",
-        "Delete",
-        (LONG, "This cannot be undone."),
-        typed="delete",
-        danger=True,
-    )
-    walk.dialog("question", ConfirmDialog(window, question, lambda: None))
-    walk.dialog(
-        "reason", ReasonDialog(window, "Hold back 1,204 changes?", f"{LONG} is left out.", "Hold back", lambda _: None, ["consent"])
-    )
-    walk.dialog("report", ReportDialog(window, "Traceback\n" * 40))
-    walk.dialog("cannot start", CannotStartDialog(f"The folder {LONG} cannot be written. Ask your IT department for access. " * 3))
-    seen = CustodyState(
-        State.LOCKED, note=LockNote("a.colleague", "workstation-with-a-long-name", "2026-11-27T15:01:07Z", "2.0", "etag", "token")
-    )
-    here = Side("Here", True, 10_000, SINCE, 2, 1204, 3, ("20260101000000", "20260201000000"))
-    file_name = Path(LONG) / "journal.db"
-    walk.dialog("take over", AdoptDialog(window, file_name, Sides(here, replace(here, where="There"), 382, 301, seen), lambda: None))
-    used = Known(f"The journal {LONG}/journal.db", 245, 245, ("20261101093000",))
-    full = Known("The copy in the folder of version 20261120141500", 2310, 2310, ("20261101093000",), blob="journal.db")
-    walk.dialog("less history", LessHistoryDialog(window, LessHistoryError(used, full), intents.CheckOut(), lambda _: None))
-    walk.dialog("guide", GuideDialog(window))
-    walk.dialog("about", AboutDialog(window))
-    walk.dialog("shortcuts", ShortcutsDialog(window, [entry.action for entry in window.menus._entries]))
-    walk.dialog("support", SupportDialog(window, lambda *_: None))
-    store = StoreDialog(window, session.checker, session.workspace(), session.state)
-    store.search.setText("Images")
-    walk.dialog("files in the central store", store)
-    found = PaletteDialog(window, commands(window))
-    found.field.setText("up")
-    walk.dialog("find a command", found)
-    code = DeviceCode("https://microsoft.com/devicelogin", "A1B2C3D4", datetime.now(UTC) + timedelta(minutes=15))
-    walk.dialog("sign in", SignInDialog(window, code))
-    keys = AwsKeys("AKIAEXAMPLE", Secret("secret"), Secret("session"))
-    for name, place in {
-        "token": Place(PlaceKind.AZURE, "az://box", container="box", credentials=Sas("sig=x")),
-        "access key": Place(PlaceKind.S3, "s3://box", container="box", credentials=keys),
-    }.items():
-        walk.dialog(f"new {name}", RenewDialog(window, replace(config, central=place), TOKEN, lambda _: None))
-    walk.dialog(
-        "trust", ask_trust(window, ("storage.hospital.example", "a-second-server.with-a-long-name.hospital.example"), lambda _: None)
-    )
-    ask_for_both(window, lambda: None, lambda: None)
-    walk.dialog("same credential", next(box for box in window.findChildren(QMessageBox) if box.objectName() == "same_credential"))
+    made = EveryDialog(window, tmp_path / "riverside" / "site", partial(run_job, qtbot, session), partial(qtbot.waitUntil, timeout=20_000))
+    seen: set[type[QDialog]] = set()
+    for name, dialog in made.all():
+        seen.add(type(dialog))
+        walk.dialog(name, dialog)
     assert not walk.faults, walk.report()
+    missing = {kind.__name__ for kind in dialogs_of() - seen}
+    assert not missing, f"everydialog.py has no state for {missing}"
+    unasked = {name for place, name in askers_of().items() if place not in made.askers}
+    assert not unasked, f"everydialog.py does not ask {sorted(unasked)}"
+
+
+def test_themes_differ_in_colours_only(qapp: QApplication) -> None:
+    """So what is cut off in one theme is cut off in all of them, and the walks above look at one."""
+    sheets = {re.sub(r"#[0-9a-fA-F]{6}|-[a-z-]+\.png", "", theme.style_sheet(one, qapp.font())) for one in theme._THEMES.values()}
+    assert len(sheets) == 1, "other sizes: look at every view in this theme, too"
 
 
 def test_no_fault_depends_on_colours(qtbot: QtBot, window: MainWindow, file: Path) -> None:

@@ -128,6 +128,28 @@ def test_a_running_scan_counts_and_can_be_cancelled(qtbot: QtBot, page: ReviewPa
     assert page.scan.said.text() == "Stopping…"
 
 
+def test_a_renamed_file_is_one_change_wherever_changes_are_counted(
+    qtbot: QtBot, page: ReviewPage, scanned: SessionState, opened: Session
+) -> None:
+    review, tree = scanned.review, page.area.tree_model
+    assert review is not None
+    assert page.area.shown.text() == "5 changes", "it has two of the six lines"
+    page.tiles.tiles["renamed"].click()
+    settled(qtbot, page, 2)
+    assert page.area.shown.text() == "1 change"
+    page.tiles.tiles["renamed"].click()
+    settled(qtbot, page, 6)
+    page.area.folders.click()
+    qtbot.waitUntil(lambda: tree.rowCount() > 0, timeout=20_000)
+    cells = [[tree.index(row, column).data() for column in (0, 1, 4)] for row in range(tree.rowCount())]
+    assert ["Patient 1003", "1", "1 renamed"] in cells, cells
+    assert page.area.shown.text() == "5 changes"
+    run_job(qtbot, opened, intents.Approve(review.revision, allow_deletions=True))
+    assert opened.state.last is not None
+    assert review.to_do_total.files == 4
+    assert "Recorded 4 changes as version" in opened.state.last.text
+
+
 def test_tiles_count_and_filter(qtbot: QtBot, page: ReviewPage, scanned: SessionState) -> None:
     tiles = page.tiles.tiles
     counts = {key: tile._number.text() for key, tile in tiles.items()}
@@ -249,7 +271,7 @@ def test_holding_back_wants_a_reason(
 ) -> None:
     assert not page.area.hold_button.isEnabled()
     page.area.view.selectAll()
-    assert page.area.shown.text() == "6 of 6 changes selected"
+    assert page.area.shown.text() == "6 of 6 lines selected"
     assert not page.area.release_button.isEnabled(), "nothing is held back"
     qtbot.mouseClick(page.area.hold_button, Qt.MouseButton.LeftButton)
     dialog = page.findChild(ReasonDialog)

@@ -102,6 +102,9 @@ def test_what_to_do_next(state: SessionState) -> None:
     assert idle(replace(state, journal=nothing)).title == "No pending files"
     assert idle(replace(state, journal=nothing, review=review(state))).title.endswith("to approve")
     assert said(review=review(state, approval=Approval("h", "v3", "me", 0))) == intents.RetryFailed()
+    for failed, label in ((1, "Retry 1 failed file"), (4, "Retry 4 failed files")):
+        left = review(state, approval=Approval("h", "v3", "me", 0), to_do={ChangeKind.ADDED: Tally(failed, 400)})
+        assert idle(replace(state, journal=nothing, review=left)).action == label
     free = CustodyFacts(Custody.FREE, "Not checked out", "Nobody has it.", can_check_out=True)
     assert said(custody=free) == intents.CheckOut()
     assert said(custody=CustodyFacts(Custody.LOCKED, "Checked out by somebody")) == intents.ShowPage("overview", "custody")

@@ -176,6 +176,30 @@ def test_a_chip_shortens_its_text_instead_of_cutting_it(qtbot: QtBot) -> None:
     assert chip.text() == "Checked out by you since 08:25"
 
 
+def test_in_a_narrow_table_columns_give_away_what_they_do_not_need(qtbot: QtBot) -> None:
+    """MD5 without a value takes no space for one; when one comes, it has the space."""
+    model = RowsModel([Column("Path", str), Column("Size", str), Column("MD5", str)])
+    model.show_rows(["–"])
+    view = table(model, "Files", stretch=0)
+    qtbot.addWidget(view)
+    set_widths(view, {0: "a/b", 1: "888.8 MB of 888.8 MB", 2: "0" * 32})
+    wanted = view.fontMetrics().horizontalAdvance("0" * 32)
+    header = view.horizontalHeader()
+    view.resize(1000, 200)
+    view.show()
+    qtbot.waitUntil(lambda: header.length() == view.viewport().width(), timeout=5000)
+    assert header.sectionSize(2) >= wanted
+    view.resize(330, 200)
+    qtbot.waitUntil(lambda: header.length() == view.viewport().width(), timeout=5000)
+    assert header.sectionSize(2) < wanted
+    model.show_rows(["0" * 32])
+    qtbot.waitUntil(lambda: header.sectionSize(2) >= wanted, timeout=5000)
+    header.resizeSection(2, 90)
+    view.resize(1000, 200)
+    qtbot.waitUntil(lambda: header.length() == view.viewport().width(), timeout=5000)
+    assert header.sectionSize(2) == 90, "what a person has drawn keeps its width"
+
+
 def test_a_column_that_stretches_keeps_its_least_width(qtbot: QtBot) -> None:
     model = RowsModel([Column("Path", str), Column("Version", str)])
     model.show_rows(["a/b/c"])

@@ -15,6 +15,7 @@ from chorus_gui.core.job import Count, Snapshot
 from chorus_gui.core.model import ChangeKind, Grade, Tally
 from chorus_gui.ui import theme, words
 from chorus_gui.ui.assistant.steps import FolderEdit
+from chorus_gui.ui.models.progress import ProgressLine
 from chorus_gui.ui.pages.configuration_fields import TextField
 from chorus_gui.ui.widgets import icons
 from chorus_gui.ui.widgets.basics import Chip, FormRow
@@ -102,6 +103,7 @@ def test_progress_in_words() -> None:
     for part in ("2 of 4 files", "500 B of 1.0 kB", "100 B/s", "5 s left", "1 failed", "listing"):
         assert part in told
     assert told.startswith("listing"), "a narrow window cuts the end off"
+    assert "–" not in progress_text(snapshot, ProgressLine("", snapshot.total, 0.0)), "an unknown speed is left out"
     assert share_of(snapshot.total) == 0.5
     assert share_of(Count(3, 0, 1, 8, 0)) == 0.5
     assert share_of(Count(3, 0)) is None

@@ -66,8 +66,8 @@ class Known:
             return f"{self.where}{at} cannot be used. {self.problem}"
         if self.blank:
             return f"{self.where}{at} is {'missing' if self.missing else 'empty'}."
-        last = f", the last version is {self.versions[-1]}" if self.versions else ""
-        return f"{self.where}{at} has {self.uploaded:,} uploaded entries and {self.files:,} current files{last}."
+        last = f" Its last version is {self.versions[-1]}." if self.versions else ""
+        return f"{self.where}{at} has {self.uploaded:,} uploaded entries and {self.files:,} current files.{last}"
 
 
 class LessHistoryError(CustodyError):

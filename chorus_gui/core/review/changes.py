@@ -45,6 +45,16 @@ def select_ids(staging: Staging, query: Query) -> array[int]:
     return out
 
 
+def changes_found(staging: Staging, query: Query, found: int) -> int:
+    """How many changes ``query`` finds in ``found`` lines: a renamed file of which it finds both halves counts once."""
+    where, values = query.where()
+    to, back = staging.db.execute(
+        f"SELECT coalesce(sum(kind = 'added'), 0), coalesce(sum(kind = 'deleted'), 0) FROM change WHERE pair IS NOT NULL AND {where}",
+        values,
+    ).fetchone()
+    return found - min(to, back)
+
+
 def patients(staging: Staging, query: Query) -> list[PatientChanges]:
     """How much ``query`` finds of each patient, in the order in which ``by_patient`` brings them."""
     where, values = query.where()

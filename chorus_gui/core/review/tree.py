@@ -10,15 +10,21 @@ from dataclasses import replace
 from chorus_gui.core.review.staging import Staging
 from chorus_gui.core.review.values import CAN_BE_HELD, PATIENT, Branch, Query, TreeLevel
 
+_TO, _FROM = "sum(kind = 'added' AND pair IS NOT NULL)", "sum(kind = 'deleted' AND pair IS NOT NULL)"
 SUMS = (
     f"count(*), coalesce(sum(coalesce(size, old_size)), 0), coalesce(sum({CAN_BE_HELD} AND NOT excluded), 0), sum(excluded), "
     "sum(kind = 'added' AND pair IS NULL), sum(kind = 'updated'), sum(kind = 'deleted' AND pair IS NULL), "
-    "sum(kind = 'added' AND pair IS NOT NULL), sum(kind = 'deleted' AND pair IS NOT NULL), "
+    f"{_TO}, {_FROM}, "
     "sum(kind = 'moved'), sum(kind = 'restored'), sum(kind = 'problem'), sum(kind = 'unmatched')"
 )
 """SQL: the numbers of a :class:`TreeNode`, in the order of :meth:`TreeLevel.add`."""
 
-SORTS = {"name": "1", "files": "count(*)", "bytes": "coalesce(sum(coalesce(size, old_size)), 0)", "held": "sum(excluded)"}
+SORTS = {
+    "name": "1",
+    "files": f"count(*) - min({_TO}, {_FROM})",
+    "bytes": "coalesce(sum(coalesce(size, old_size)), 0)",
+    "held": "sum(excluded)",
+}
 """What a level can be sorted by: name → SQL.  Where these are equal, the name decides."""
 
 _FOLDER = "rtrim(path, replace(path, '/', ''))"

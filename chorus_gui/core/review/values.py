@@ -220,6 +220,11 @@ class TreeNode(NamedTuple):
     held: int
     kinds: tuple[int, ...]
 
+    @property
+    def changes(self) -> int:
+        """How many changes: a renamed file of which both halves are below it counts once."""
+        return self.tally.files - min(self.kinds[TREE_KINDS.index("renamed to")], self.kinds[TREE_KINDS.index("renamed from")])
+
 
 class TreeLevel:
     """What is directly below a patient or folder (``branch`` None: the patients), in its order: about 170 bytes a node, made into a

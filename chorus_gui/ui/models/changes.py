@@ -57,6 +57,8 @@ class ChangesModel(QAbstractTableModel):
         self._review: tuple[Path, int] | None = None
         self._query = Query()
         self._ids: array[int] = array("q")
+        self.changes = 0
+        """how many changes the lines are: a renamed file has two lines"""
         self._pages: OrderedDict[int, list[Change]] = OrderedDict()
         self._wanted: list[int] = []
         self._fetching: set[int] = set()
@@ -86,7 +88,7 @@ class ChangesModel(QAbstractTableModel):
         same_file = review is not None and self._review is not None and review[0] == self._review[0]
         self._review = review
         if not same_file:
-            self._take((array("q"), None))
+            self._take(_NONE)
         if review is not None:
             self._ask()
         else:
@@ -106,7 +108,7 @@ class ChangesModel(QAbstractTableModel):
 
     @property
     def count(self) -> int:
-        """How many changes the query found, headings not counted."""
+        """How many lines the query found, headings not counted."""
         return len(self._ids)
 
     def ids(self, rows: Iterable[tuple[int, int]]) -> array[int]:
@@ -205,13 +207,13 @@ class ChangesModel(QAbstractTableModel):
         if outcome.kind is OutcomeKind.CANCELLED or self._review is None:
             return
         # If it failed, the review no longer exists; the next state says so.
-        self._take(outcome.value if outcome.value is not None else (array("q"), None))
+        self._take(outcome.value if outcome.value is not None else _NONE)
         self.answered.emit(self.count)
 
-    def _take(self, found: tuple[array[int], Groups | None]) -> None:
+    def _take(self, found: tuple[array[int], Groups | None, int]) -> None:
         self.beginResetModel()
         before = self._groups
-        self._ids, self._groups = found
+        self._ids, self._groups, self.changes = found
         if before is not None and self._groups is not None:
             self._groups.open_like(before)
         self._forget_pages()
@@ -361,6 +363,9 @@ def _tip(change: Change, column: int) -> str:
     return "\n".join(lines)
 
 
-def _select(path: Path, query: Query, ctx: JobContext) -> tuple[array[int], Groups | None]:
+_NONE: tuple[array[int], Groups | None, int] = (array("q"), None, 0)
+
+
+def _select(path: Path, query: Query, ctx: JobContext) -> tuple[array[int], Groups | None, int]:
     found = review.select(path, query, ctx)
-    return found.ids, Groups(found.patients) if found.patients is not None else None
+    return found.ids, Groups(found.patients) if found.patients is not None else None, found.changes

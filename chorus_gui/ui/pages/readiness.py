@@ -17,7 +17,7 @@ from chorus_gui.ui.pages.readiness_parts import COLUMNS, SEVERITIES, PassesCard,
 from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.state import JobKind, JobProgress, JobView, SessionState
 from chorus_gui.ui.theme import SPACE
-from chorus_gui.ui.widgets.basics import Card, ElidedLabel, EmptyState, button, column, label, row, set_grade
+from chorus_gui.ui.widgets.basics import Card, EmptyState, button, column, label, row, set_grade
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Question, ReasonDialog
 from chorus_gui.ui.widgets.files import ask_save
 from chorus_gui.ui.widgets.scrolling import Stack
@@ -37,7 +37,7 @@ class ReadinessPage(Page):
         self._state = SessionState()
         self._drawn: object = None
         self._modalities: tuple[str, ...] = ()
-        self.lead = ElidedLabel(LEAD, "muted", Qt.TextElideMode.ElideRight)
+        self.lead = label(LEAD, "muted", wrap=True)
         self.export = button("&Export…", "Save the findings as CSV, or as a page to print", icon="save")
         self.look = button("&Images…", IMAGES_TIP, icon="image")
         self.passes = PassesCard()
@@ -130,7 +130,7 @@ class ReadinessPage(Page):
         self._show_rule()
 
     def _show(self, state: SessionState, facts: ReadinessFacts | None, *, checking: bool) -> None:
-        self.lead.set_full(f"{facts.summary} Rules of {facts.rules}." if facts and facts.passes else LEAD)
+        self.lead.setText(f"{facts.summary} Rules of {facts.rules}." if facts and facts.passes else LEAD)
         layouts = facts.layouts if facts else ()
         told = [facts.unknown] if facts and facts.unknown else []
         told += [f"Superseded layout: {'; '.join(layouts)}. Sort the files again, and submit all of them."] if layouts else []

@@ -20,6 +20,7 @@ from chorus_gui.ui.jobs import Reader
 from chorus_gui.ui.models.columns import kind_text
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import button, column, label, line, row, scrolled, set_grade
+from chorus_gui.ui.widgets.flow import FlowLayout
 
 HISTORY_SHOWN = 20
 _MEANING = {
@@ -86,12 +87,15 @@ class DetailsPane(QWidget):
         self._history = column(space=SPACE)
         self._history_title = label("In the journal", "strong")
         self._lines = line(), line()
+        actions = FlowLayout()  # beside the scroll bar of a narrow pane, they take two lines
+        actions.addWidget(self.show_file)
+        actions.addWidget(self.copy)
         content = QWidget()
         content.setLayout(
             column(
                 self.kind,
                 self.path,
-                row(self.show_file, self.copy, None),
+                actions,
                 row(self.mark, None),
                 self._lines[0],
                 self._facts,

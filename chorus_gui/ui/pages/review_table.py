@@ -328,7 +328,7 @@ class ChangesArea(QWidget):
     def _answered(self, count: int) -> None:
         if not self.as_tree:
             self.stack.setCurrentWidget(self.view if count else self.nothing)
-        self.shown.setText(words.count_of(count, "change"))
+        self.shown.setText(words.count_of(self.model.changes, "change"))
         query, scrolled_to, current = self._place
         if query == self._last_query and 0 <= current < self.model.rowCount():  # the same query again: stay there
             self.view.selectionModel().setCurrentIndex(self.model.index(current, 0), QItemSelectionModel.SelectionFlag.NoUpdate)
@@ -381,8 +381,8 @@ class ChangesArea(QWidget):
             self._select_node()
             return
         count = len(self.selected())
-        total = words.count_of(self.model.count, "change")
-        self.shown.setText(f"{words.number(count)} of {total} selected" if count > 1 else total)
+        lines = words.count_of(self.model.count, "line")
+        self.shown.setText(f"{words.number(count)} of {lines} selected" if count > 1 else words.count_of(self.model.changes, "change"))
         found = self.view.selectionModel().selection().toList()
         hold, release = (False, False) if self._busy else self.model.can_hold_and_release((part.top(), part.bottom()) for part in found)
         for part in (self.hold_action, self.hold_button):
@@ -393,7 +393,7 @@ class ChangesArea(QWidget):
 
     def _select_node(self) -> None:
         node = self.tree.current()
-        self.shown.setText(words.count_of(self.model.count, "change"))
+        self.shown.setText(words.count_of(self.model.changes, "change"))
         for part in (self.hold_action, self.hold_button):
             part.setEnabled(node is not None and node.holdable > 0 and not self._busy)
         for part in (self.release_action, self.release_button):

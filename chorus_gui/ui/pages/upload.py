@@ -79,7 +79,7 @@ def idle(state: SessionState) -> Idle:
         return Idle(
             f"{words.count_of(rest.files, 'approved change')} {are} not submitted yet",
             f"{words.agree(rest.files, 'It', 'They')} failed in the last submission. Fix the cause, then retry, or scan again.",
-            "Retry failed files",
+            f"Retry {words.count_of(rest.files, 'failed file')}",
             intents.RetryFailed(),
         )
     if review and review.to_do_total.files and not review.stale:

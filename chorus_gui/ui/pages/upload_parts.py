@@ -74,14 +74,14 @@ class RunView(QWidget):
         self.table.setItemDelegateForColumn(PROGRESS, BarDelegate(FRACTION_ROLE, self.table))
         set_widths(
             self.table,
-            {MODALITY: "Waveforms", PROGRESS: "progress 100 %", 2: "100,000 of 100,000", 3: "888.8 MB of 888.8 MB", 4: "888.8 MB/s", 5: "88 min 88 s", FAILED: "1,000"},
+            {MODALITY: "Waveforms", PROGRESS: "bar 100 %", 2: "100,000 of 100,000", 3: "888.8 MB of 888.8 MB", 4: "888.8 MB/s", 5: "88 min 88 s", FAILED: "1,000"},
         )  # fmt: skip
         self.chart = LineChart("Speed over the last minutes", words.rate, CHART_POINTS)
         self.active = ActiveModel(self)
         self.flight = table(self.active, "Files being uploaded", stretch=0, select=False)
         self.flight.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.flight.setItemDelegateForColumn(1, BarDelegate(FRACTION_ROLE, self.flight))
-        set_widths(self.flight, {1: "progress of a file 100 %", 2: "888.8 MB"})
+        set_widths(self.flight, {1: "progress 100 %", 2: "888.8 MB"})
         self._chart_card = Card(column(label("Speed", "heading"), self.chart, space=SPACE))
         self._flight_card = Card(column(label("Files being uploaded", "heading"), self.flight, space=SPACE))
         self.workers = RowsModel(WORKER_COLUMNS, self)

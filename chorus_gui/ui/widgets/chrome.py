@@ -334,7 +334,7 @@ def progress_text(snapshot: Snapshot, line: ProgressLine | None = None) -> str:
         parts.append(f"{words.size(total.bytes)} of {words.size(total.total_bytes)}")
     elif total.bytes:
         parts.append(words.size(total.bytes))
-    if line.rate is not None and snapshot.waiting is None:
+    if line.rate and snapshot.waiting is None:
         parts.append(words.rate(line.rate))
         if line.left:
             parts.append(f"{words.duration(line.left)} left")
