@@ -24,7 +24,7 @@ from chorus_gui.ui import intents
 from chorus_gui.ui.jobs import Reader
 from chorus_gui.ui.models.failures import FAILURE_ROLE, FailuresModel
 from chorus_gui.ui.models.progress import FRACTION_ROLE, PROGRESS, ActiveModel, Meter, ProgressModel, UploadRun
-from chorus_gui.ui.pages import Services
+from chorus_gui.ui.pages import Services, upload
 from chorus_gui.ui.pages.upload import UploadPage, idle, make
 from chorus_gui.ui.settings import Settings
 from chorus_gui.ui.state import JobEnd, JobKind, JobProgress, JobView, Preferences, SessionState
@@ -90,6 +90,13 @@ def test_pending_files_are_offered(qtbot: QtBot, page: UploadPage, state: Sessio
     assert asked(qtbot, page, page.empty.action) == intents.UploadPending()
 
 
+@pytest.mark.parametrize(("failed", "label"), [(1, "Retry 1 failed file"), (4, "Retry 4 failed files")])
+def test_how_many_failed_files_a_button_retries(state: SessionState, monkeypatch: pytest.MonkeyPatch, failed: int, label: str) -> None:
+    monkeypatch.setattr(upload, "status_of", lambda _: None)  # the run ended by itself: there is nothing to resume
+    left = review(state, approval=Approval("h", "v3", "me", 0), to_do={ChangeKind.ADDED: Tally(failed, 400)})
+    assert idle(replace(state, journal=replace(state.journal, counts=()), review=left)).action == label  # type: ignore[type-var]
+
+
 def test_what_to_do_next(state: SessionState) -> None:
     def said(**fields: object) -> object:
         return idle(replace(state, **fields)).intent  # type: ignore[arg-type]
@@ -102,9 +109,6 @@ def test_what_to_do_next(state: SessionState) -> None:
     assert idle(replace(state, journal=nothing)).title == "No pending files"
     assert idle(replace(state, journal=nothing, review=review(state))).title.endswith("to approve")
     assert said(review=review(state, approval=Approval("h", "v3", "me", 0))) == intents.RetryFailed()
-    for failed, label in ((1, "Retry 1 failed file"), (4, "Retry 4 failed files")):
-        left = review(state, approval=Approval("h", "v3", "me", 0), to_do={ChangeKind.ADDED: Tally(failed, 400)})
-        assert idle(replace(state, journal=nothing, review=left)).action == label
     free = CustodyFacts(Custody.FREE, "Not checked out", "Nobody has it.", can_check_out=True)
     assert said(custody=free) == intents.CheckOut()
     assert said(custody=CustodyFacts(Custody.LOCKED, "Checked out by somebody")) == intents.ShowPage("overview", "custody")
