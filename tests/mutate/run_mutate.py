@@ -84,8 +84,8 @@ def statement(tree: ast.Module, start: int, end: int) -> tuple[range, bool]:
     return range(_first(best), _header_end(best) + 1), inside
 
 
-def users(tree: ast.Module, where: range) -> set[int]:
-    """The lines of the functions that use a name which a statement of the module defines."""
+def users(tree: ast.Module, where: range, asked: frozenset[range] = frozenset()) -> set[int]:
+    """The lines of the functions that use a name which a statement of the module defines.  ``asked``: statements that are being looked at."""
     defined = {
         node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.lineno in where
     } | {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.lineno in where}
@@ -95,8 +95,8 @@ def users(tree: ast.Module, where: range) -> set[int]:
         used_in, inside = statement(tree, node.lineno - 1, node.lineno)
         if inside:
             found.update(used_in)
-        elif not set(used_in) & set(where):
-            found |= users(tree, used_in)
+        elif used_in not in asked and not set(used_in) & set(where):
+            found |= users(tree, used_in, asked | {where})
     return found
 
 

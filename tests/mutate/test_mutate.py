@@ -57,6 +57,8 @@ def test_a_constant_is_tried_with_the_tests_of_what_uses_it() -> None:
     assert users(TREE, where) == {7, 8, 9, 10}
     chained = ast.parse("A = 1\nB = A + 1\n\n\ndef f():\n    return B\n")
     assert users(chained, range(1, 2)) == {6}
+    circle = ast.parse("FIRST = 1\nSECOND = FIRST\nTHIRD = SECOND\nSECOND = THIRD\n\n\ndef both() -> int:\n    return THIRD\n")
+    assert users(circle, range(1, 2)) == {8}, "also through statements that use each other"
 
 
 def test_a_result_counts_as_long_as_the_function_is_the_same() -> None:
