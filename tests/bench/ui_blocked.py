@@ -32,6 +32,8 @@ AIM_MS = 50.0
 VERSIONS = 500
 """Versions of the journal that the History page shows; a site submits once a month."""
 COMMANDS = 2_000
+HELD = 1_500
+"""Files that are held back in each round; a list has space for about 7,000, released ones included."""
 STORED = 20_000
 """Folders of the version that the store's view shows: a patient in each."""
 FILLER = "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]); import bench_ui; bench_ui.fill(Path(sys.argv[2]), int(sys.argv[3]))"
@@ -240,9 +242,10 @@ def review(args: argparse.Namespace, base: Path) -> list[Felt]:
 
 
 def holds(args: argparse.Namespace, base: Path) -> list[Felt]:
-    """Hold back all of a review of ``args.rows`` changes, release all, and undo both."""
+    """Hold back all of a review of ``args.rows`` changes, but at most :data:`HELD`, release all, and undo both."""
     from chorus_gui.ui.intents import Refresh
 
+    args.rows = min(args.rows, HELD)
     screen, page = _shown(args, base)
     area, view = page.area, page.area.view
     probe = Probe(screen, "Review", lambda: _still(screen, page), args.rounds)

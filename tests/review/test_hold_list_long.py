@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -11,10 +12,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from chorus_gui.core.errors import SideFileUnreadableError
+from chorus_gui.core.custody import beside
+from chorus_gui.core.errors import ReviewError, SideFileUnreadableError
 from chorus_gui.core.review import hold_list
-from chorus_gui.core.review.hold_list import HoldList, parse
-from chorus_gui.core.review.holds import _json  # pyright: ignore[reportPrivateUsage]
+from chorus_gui.core.review.hold_list import HoldList, parse, target_of
+from chorus_gui.core.review.holds import Holds, _json  # pyright: ignore[reportPrivateUsage]
 from chorus_gui.core.review.values import Hold
 from chorus_gui.core.untrusted import json_value
 
@@ -114,3 +116,36 @@ def test_a_long_selection_becomes_text_in_parts(count: int) -> None:
     with patch("chorus_gui.core.review.holds.json.dumps", wraps=json.dumps) as dumps:
         assert json.loads(_json(range(count))) == [*range(count)]
     assert all(len(call.args[0]) <= 1_000 for call in dumps.call_args_list)
+
+
+def test_a_list_that_could_not_be_shared_is_not_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would stay on this computer for ever; whole patients take less."""
+    assert hold_list.LARGEST == beside.LARGEST, "the limit of every file next to a journal"
+    monkeypatch.setattr(hold_list, "MANY", 20)
+    many = [Hold("Images", f"1/Images/{number}.dcm", "", "why", "anna", 1) for number in range(100)]
+    with Holds(tmp_path / "journal.db") as holds:
+        assert holds.add(many[:10]) == 10
+        monkeypatch.setattr(hold_list, "LARGEST", 26_000)
+        with pytest.raises(ReviewError, match="too long to be shared") as refused:
+            holds.add(many)
+        assert "whole patients" in refused.value.remedy
+        assert len(holds.all()) == 10, "nothing was held back"
+        assert holds.add(many[:50]) == 40
+        assert holds.remove(map(target_of, holds.all())) == 50
+        assert len(holds.known().everything.dump()) <= hold_list.LARGEST, "released, it can be shared, too"
+
+
+def test_a_patient_can_be_held_back_however_long_the_list_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was held back earlier stays in the list: it must not stop the hold of a patient who withdrew."""
+    with Holds(tmp_path / "journal.db") as holds:
+        holds.add(Hold("Images", f"1/Images/{number}.dcm", "", "why", "anna", 1) for number in range(50))
+        monkeypatch.setattr(hold_list, "LARGEST", 100)
+        assert holds.add([Hold("", "", "1", "why", "anna", 1)]) == 1
+
+
+def test_a_list_is_read_once_whoever_asks(tmp_path: Path) -> None:
+    """Every page and command asks: reading a long list takes seconds."""
+    with Holds(tmp_path / "journal.db") as one, Holds(tmp_path / "journal.db") as other:
+        one.add([Hold("Images", "1/Images/a.dcm", "", "why", "anna", 1)])
+        with Holds(tmp_path / "journal.db") as third:
+            assert other.known().everything is third.known().everything

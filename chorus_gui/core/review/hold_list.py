@@ -17,7 +17,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple, cast
 
 from chorus_gui.core.errors import SideFileUnreadableError
@@ -32,6 +32,12 @@ NAME = "holds.json"
 FORMAT = "chorus-holds"
 VERSION = 1
 
+LARGEST = 4 * 1024 * 1024
+"""The most bytes of a list that can be shared: as of every file next to a journal."""
+MANY = 100
+"""So many new holds at once are refused where less than a quarter of :data:`LARGEST` would be left: a patient can always be held back."""
+RELEASE = 160
+"""About how many bytes the release of a hold takes: a list that can be shared must still be one when everything in it was released."""
 _LATEST = 2**53
 _LINES, _SAME, _SAME_KEY = 500, 12, 5
 """Long lists are parsed and sorted in parts: so many lines, or what begins with the same characters.  The interpreter does one such call without
@@ -138,6 +144,11 @@ class HoldList:
         latest = {target_of(hold): hold for hold in sorted(released, key=lambda hold: hold.at_us)}
         return HoldsAct(tuple(added), tuple(latest[target] for target in sorted(latest)))
 
+    @property
+    def needs(self) -> int:
+        """Bytes of the side file when everything is released."""
+        return len(self.dump()) + RELEASE * sum(not record.releases for record in self.records)
+
     def dump(self) -> bytes:
         """The side file."""
         head = _text({**self.fields, "format": FORMAT, "version": VERSION})
@@ -159,8 +170,9 @@ def target_of(hold: Hold) -> Target:
     return Target(hold.modality, hold.path, hold.patient_id)
 
 
+@lru_cache(maxsize=2)
 def parse(data: bytes) -> HoldList:
-    """Reads a side file.  Raises :class:`SideFileUnreadableError` if it is not a list of holds of this version."""
+    """Reads a side file; the last two are remembered: every command and page asks for the same list.  Raises :class:`SideFileUnreadableError` if it is not a list of holds of this version."""
     try:
         value = _value(data.decode("utf-8"))
     except ValueError as error:

@@ -111,12 +111,23 @@ class Holds:
         return sorted(latest, key=lambda reason: -latest[reason])[:limit]
 
     def add(self, holds: Iterable[Hold]) -> int:
-        """Remember; how many.  What is held back already with the same reason is not added again."""
+        """Remember; how many.  What is held back already with the same reason is not added again.
+
+        Raises :class:`ReviewError` for more holds than a list that can be shared has space for.
+        """
         with self._changing() as known:
             there = {(target_of(hold), hold.reason) for hold in known.everything.active()}
             new = [hold for hold in holds if (target_of(hold), hold.reason) not in there]
             if new:
-                self._save(known, known.everything.adding(new, host=socket.gethostname()))
+                made = known.everything.adding(new, host=socket.gethostname())
+                if len(new) > hold_list.MANY and made.needs > hold_list.LARGEST * 3 // 4:
+                    raise ReviewError(
+                        f"The held-back list would be too long to be shared: {len(made.entries):,} entries, released ones included.",
+                        meaning="Nothing was held back.",
+                        remedy="Hold back whole patients instead: on the Review page, select Folders, then the box of each patient. "
+                        "On the command line, use “hold add --patient ID”.",
+                    )
+                self._save(known, made)
             return len(new)
 
     def remove(self, targets: Iterable[Target], *, reason: str = "") -> int:
