@@ -272,7 +272,7 @@ def _mark_review(workspace: Workspace) -> None:
 
 
 def _targets(workspace: Workspace, about: About, *, any_modality: bool = False) -> list[Target]:
-    from chorus_gui.core.review.hold_list import Target
+    from chorus_gui.core.review.hold_list import Target, is_text
 
     if about.modality and about.modality not in workspace.config.sites:
         raise UsageError(f"The configuration has no modality “{about.modality}”.", remedy=f"Use {', '.join(workspace.config.sites)}.")
@@ -296,6 +296,12 @@ def _targets(workspace: Workspace, about: About, *, any_modality: bool = False) 
         if not patient.strip() or "/" in patient:
             raise UsageError(f"“{patient}” is not a patient ID.", remedy="Write it as the name of the patient's folder, as in 1000001.")
         out.append(Target(patient_id=patient))
+    if any(not is_text(part) for target in out for part in target):
+        raise UsageError(
+            "A path or a patient ID is not readable as text.",
+            meaning="Nothing was changed.",
+            remedy="Rename the file or the folder on the site.",
+        )
     if not out:
         raise UsageError("There is nothing to hold back or release.", remedy="Add --file or --patient.")
     return out

@@ -24,7 +24,7 @@ def _hold(host: Host, title: str, said: str, step: Callable[[], object]) -> None
     def kept(brief: holds.Brief) -> str:
         if brief.act:
             host.update(undo=UndoList((*host.state.undo.steps[1 - UNDONE_AT_MOST :], UndoStep(said, brief.act))))
-        return _shared(brief)
+        return _shared(brief) if brief.count else "Nothing changed in the held-back list: all of this was so already."
 
     host.start(JobKind.HOLD, title, lambda ctx: holds.brief(holds.change(workspace, ctx, step)), kept, cancellable=False)
 

@@ -224,7 +224,7 @@ class Session(QObject):
             self.settings.remember(file)
             self.settings.put("last", str(file))
         fresh = self.state if same else SessionState(jobs=self.state.jobs, messages=self.state.messages)
-        self._revision += 1
+        self._revision, self._looks = self._revision + 1, self._looks + 1  # what is being read is about another state
         self._use(Workspace(config, self.login) if config else None)
         self.settings.use_limit(self.jobs.limit, config.limit if config else None)
         self.state = replace(

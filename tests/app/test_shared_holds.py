@@ -415,6 +415,13 @@ def test_a_patient_of_whom_nothing_is_known_is_pointed_out(hospital: Hospital):
     assert "hold added" not in again.out
 
 
+def test_what_is_not_text_is_refused(hospital: Hospital):
+    """It could never be released, and every colleague's list would have an entry that nobody understands."""
+    for words in ("hold add --patient \udcff1 --reason x", f"hold add --modality Images --file {ONE}\udcff --reason x"):
+        assert "not readable as text" in hospital.anna.run(words, Status.NOT_STARTED).said
+    assert hospital.share.head(LIST) is None
+
+
 def test_a_refused_token_is_said_and_the_hold_is_kept(hospital: Hospital, monkeypatch: pytest.MonkeyPatch):
     real = LocalStore.put
 

@@ -216,6 +216,10 @@ def test_no_credentials_in_a_flat_file() -> None:
         (FOLDERS + '[configuration]\nexcludes = "old/"\n', "configuration.excludes", "Did you mean “exclude”?"),
         (FOLDERS + '[configuration]\nEXCLUDE = "old/"\n', "configuration.EXCLUDE", "Did you mean “exclude”?"),
         (NESTED + '[configuration]\nexlude = "old/"\n', "configuration.exlude", "Did you mean “exclude”?"),
+        (FOLDERS + '[configuraton]\nexclude = "old/"\n', "configuraton.exclude", "Write it as “configuration.exclude”."),
+        (FOLDERS + '[upload.more]\nexlude = "old/"\n', "upload.more.exlude", "Write it as “configuration.exclude”."),
+        (FOLDERS + '[journal]\nexlude = "old/"\n', "journal.exlude", "Write it as “configuration.exclude”."),
+        (FOLDERS + '[configuration]\nexclusions = "old/"\n', "configuration.exclusions", "Write it as “configuration.exclude”."),
     ],
 )
 def test_what_is_left_out_in_the_wrong_place_is_a_fault(text: str, key: str, words: str) -> None:

@@ -31,8 +31,8 @@ def test_a_check_out_that_is_killed_after_it_replaced_the_journal_is_held(
     at_the_kill: list[bytes] = []
     real = checkout_module.backups.restore
 
-    def restore(local: Path, copy: Path) -> object:
-        done = real(local, copy)
+    def restore(local: Path, copy: Path, *, rows_only: bool) -> object:
+        done = real(local, copy, rows_only=rows_only)
         at_the_kill.append(anna.memory_file.read_bytes())
         return done
 

@@ -44,7 +44,7 @@ def excluded() -> list[str]:
                 modules += [name for text in texts for name in text.split()]
             case _:
                 continue
-    return modules
+    return [name for name in modules if os.name == "nt" or name != "asyncio.unix_events"]  # left out for Windows alone
 
 
 def modules(package: str) -> list[str]:

@@ -259,8 +259,9 @@ def test_a_patient_who_is_held_back_holds_the_other_half_of_a_rename(world: Worl
         assert {change.path for change in stream(staging, Query(excluded=True))} == {A, OTHER}
 
 
+@pytest.mark.parametrize("mode", Mode)
 @pytest.mark.parametrize(("folder", "more"), [("2", True), ("0001", False)], ids=["another ID", "leading zeros"])
-def test_a_patient_who_is_held_back_is_also_held_back_under_a_new_name(world: World, folder: str, more: bool) -> None:
+def test_a_patient_who_is_held_back_is_also_held_back_under_a_new_name(world: World, folder: str, more: bool, mode: Mode) -> None:
     """The folder of the patient was renamed and has a new file: the file belongs to the patient who is held back."""
     written(world, (Row(), Row(B, "two", at=200)))
     world.put(f"{folder}/Images/a.dcm", "one", mtime=100)
@@ -268,7 +269,7 @@ def test_a_patient_who_is_held_back_is_also_held_back_under_a_new_name(world: Wo
     world.put(f"{folder}/Images/new.dcm", "three", mtime=300)
     world.put(f"{folder}/Waveforms/new.dat", "four", mtime=300)
     world.put("3/Images/x.dcm", "five", mtime=300)
-    path = world.review().path
+    path = world.review(mode=mode).path
     with Staging.open(path) as staging, Holds(world.journal) as holds:
         hold_back_patient(staging, holds, "1", "consent withdrawn")
         free = [change.path for change in stream(staging, Query(excluded=False))]

@@ -119,6 +119,14 @@ def test_what_a_hold_covers(holds: Holds, staging: Staging, hold: Hold, changes:
     assert waiting(staging) == dict.fromkeys(pending, WHY)
 
 
+def test_a_release_of_one_patient_releases_no_other(holds: Holds) -> None:
+    """An ID with letters keeps its zeros in the journal."""
+    holds.add([Hold("", "", patient, "why", "anna", 1) for patient in ("0A1", "A1", "007", "7")])
+    assert holds.remove([Target(patient_id="A1")]) == 1
+    assert holds.remove([Target(patient_id="07")]) == 2
+    assert [hold.patient_id for hold in holds.all()] == ["0A1"]
+
+
 def test_of_a_hold_of_the_file_and_one_of_its_patient_the_files_own_is_shown(holds: Holds, staging: Staging) -> None:
     holds.add([Hold("Images", "1/Images/a.dcm", "", "blurred", "bernd", 1), Hold("", "", "1", "consent withdrawn", "anna", 2)])
     assert holds.apply(staging) == 3

@@ -244,3 +244,21 @@ def test_charts_that_nobody_sees_are_not_read(qtbot: QtBot, tab: ChartsTab, sess
     tab.hide()
     tab.show()
     assert asked == ["charts"] * 2
+
+
+def test_charts_of_another_site_are_not_shown_while_this_one_is_read(
+    qtbot: QtBot, tab: ChartsTab, session: Session, world: World, tmp_path: Path
+) -> None:
+    """Nor saved as this site's."""
+    session.open(world.file)
+    settle(qtbot, session)
+    tab._reader.ask = lambda *_, **__: None  # type: ignore[method-assign]
+    tab.render(session.state)
+    tab._answered(Outcome(OutcomeKind.DONE, value={"files": FILES}))
+    assert cells(tab)
+    other = tmp_path / "other.toml"
+    other.write_bytes(world.file.read_bytes())
+    session.open(other)
+    tab.render(session.state)
+    assert cells(tab) == []
+    assert tab.empty.isVisibleTo(tab)

@@ -259,3 +259,15 @@ def test_what_a_job_said_is_gone_when_another_begins_or_another_site_is_open(
     other = World(tmp_path / "other")
     opened.open(other.file)
     assert opened.state.last is None
+
+
+def test_what_was_read_of_the_last_site_is_not_shown_with_a_faulty_configuration(
+    qtbot: QtBot, opened: Session, world: World, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.toml"
+    bad.write_text("nonsense")
+    opened.look()
+    opened.open(bad)
+    settle(qtbot, opened)
+    state = opened.state
+    assert (state.config, state.journal, state.review, state.readiness) == (None, None, None, None)

@@ -197,3 +197,10 @@ def test_while_a_job_works_the_selected_lines_are_not_looked_at(page: ReviewPage
     page.area.set_review(busy=False, held=True)
     assert looked
     assert page.area.hold_button.isEnabled()
+
+
+def test_a_release_of_what_is_not_held_back_says_so(qtbot: QtBot, opened: Session, page: ReviewPage) -> None:
+    """Of a long selection it is not known before."""
+    run_job(qtbot, opened, hold_intents.ReleaseFound(revision(opened), Query(), 3))
+    assert "Nothing changed in the held-back list" in opened.state.messages[-1].text
+    assert opened.state.undo.steps == ()

@@ -51,6 +51,7 @@ def _check_table(reading: Reading, name: str, table: Tables, known: Mapping[str,
                 reading.findings.warn(dotted, _IGNORED[dotted])
         elif dotted not in known:
             _unknown(reading, name, key, dotted, [*known, *tables])
+            _check_left_out(reading, dotted, raw)
 
 
 def _unknown(reading: Reading, table: str, key: str, dotted: str, names: list[str]) -> None:
@@ -60,11 +61,8 @@ def _unknown(reading: Reading, table: str, key: str, dotted: str, names: list[st
     if suggestion == _LEAVES_OUT:
         reading.findings.fault(dotted, "The key is unknown, so the files that it names would be uploaded.", "", suggestion)
         return
-    if key.lower().startswith(_LEAVES_OUT):
-        place = KEYS[_LEAVES_OUT].dotted(reading.layout)
-        reading.findings.fault(
-            dotted, "The key has no effect here, so the files that it names would be uploaded.", f"Write it as “{place}”."
-        )
+    if _leaves_out(key):
+        _misplaced(reading, dotted)
         return
     if table == "site_path" and suggestion in MODALITIES:
         reading.findings.fault(dotted, "This is not a modality, so its folder would not be used.", "", suggestion)
@@ -82,6 +80,25 @@ def _unknown(reading: Reading, table: str, key: str, dotted: str, names: list[st
         reading.findings.warn(dotted, f"The key has no effect here. Its place is “{homes[0]}”.")
         return
     reading.findings.warn(dotted, "The key is unknown. It has no effect, and stays in the file.", suggestion)
+
+
+def _leaves_out(key: str) -> bool:
+    return key.lower().startswith(_LEAVES_OUT[:5]) or nearest(key, [_LEAVES_OUT]) != ""
+
+
+def _misplaced(reading: Reading, dotted: str) -> None:
+    place = KEYS[_LEAVES_OUT].dotted(reading.layout)
+    reading.findings.fault(dotted, "The key has no effect here, so the files that it names would be uploaded.", f"Write it as “{place}”.")
+
+
+def _check_left_out(reading: Reading, name: str, raw: object) -> None:
+    """A table that nothing reads can be a misspelled one."""
+    for key, value in as_tables(raw).items():
+        dotted = f"{name}.{key}"
+        if _leaves_out(key):
+            _misplaced(reading, dotted)
+        else:
+            _check_left_out(reading, dotted, value)
 
 
 def check_sites(reading: Reading, sites: Mapping[str, Site], central: Place | None) -> None:

@@ -264,7 +264,7 @@ def _entry(name: str, hold: Hold) -> Json:
 def _record(entry: Json) -> Record | None:
     """None: it does not say what is held back."""
     parts = [entry.get(name, "") for name in ("id", *Target._fields)]
-    if not all(isinstance(part, str) and _is_text(part) for part in parts):
+    if not all(isinstance(part, str) and is_text(part) for part in parts):
         return None
     name, *about = cast("list[str]", parts)
     target = Target(*about)
@@ -280,7 +280,7 @@ def _record(entry: Json) -> Record | None:
     return Record(name, hold, tuple(sorted(releases, key=lambda release: (release.at_us, release.released_by, release.reason))))
 
 
-def _is_text(text: str) -> bool:
+def is_text(text: str) -> bool:
     """It can be written as UTF-8, and so be in a journal."""
     return text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text)
 

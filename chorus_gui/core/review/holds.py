@@ -336,8 +336,9 @@ def _released(staging: Staging, ids: Sequence[int]) -> set[Target]:
 
 
 def _alike(target: Target) -> Target:
-    """Equal for all spellings of one patient."""
-    return target._replace(patient_id=same_patient(target.patient_id)) if target.patient_id else target
+    """Equal for all spellings of one patient.  “0A1” and “A1” are perhaps two: a hold covers both, a release does not."""
+    patient = target.patient_id
+    return target._replace(patient_id=same_patient(patient)) if patient.isdecimal() and patient.isascii() else target
 
 
 def _json(ids: Sequence[int]) -> str:

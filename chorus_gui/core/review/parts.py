@@ -60,7 +60,7 @@ def mark_parts(staging: Staging, lost: list[str]) -> None:
             f"INSERT OR IGNORE INTO known_patient SELECT {_ZEROS.format(column='patient_id')} FROM was WHERE patient_id IS NOT NULL "
             "UNION SELECT patient FROM elsewhere"
         )
-        _renamed_patients(staging)
+        renamed_patients(staging, "a.id = d.pair")
         db.execute(
             f"INSERT OR IGNORE INTO known_patient SELECT {_ZEROS.format(column=PATIENT)} FROM change "
             f"WHERE (kind = 'restored' OR pair IS NOT NULL) AND {PATIENT} IS NOT NULL"
@@ -81,13 +81,23 @@ def mark_parts(staging: Staging, lost: list[str]) -> None:
     staging.put("since_us", since if since is not None and (first is None or first >= since) else None)
 
 
-def _renamed_patients(staging: Staging) -> None:
-    """Remember which patients, of whom the journal has no current entry, have files that were another patient's.  Without leading zeros."""
+def renamed_patients(staging: Staging, pair: str) -> None:
+    """Remember which patients, of whom the journal has no current entry, have files that were another patient's.  Without leading zeros.
+
+    ``pair`` (SQL) is true for a deleted file ``d`` and an added file ``a`` that are, or can be, one file.  Needs the table of the journal's entries.
+    """
     old, new = (_ZEROS.format(column=f"coalesce({half}.patient_id, {half}.old_patient_id)") for half in "da")
+    known = f"SELECT {_ZEROS.format(column='patient_id')} FROM was WHERE patient_id IS NOT NULL UNION SELECT patient FROM elsewhere"
     staging.db.execute(
-        f"INSERT OR IGNORE INTO renamed_patient SELECT {old} AS was, {new} AS now FROM change d JOIN change a ON a.id = d.pair "
-        "WHERE d.kind = 'deleted' AND was IS NOT NULL AND now <> was AND now NOT IN (SELECT patient FROM known_patient)"
+        f"INSERT OR IGNORE INTO renamed_patient SELECT {old} AS was, {new} AS now FROM change d JOIN change a ON {pair} "
+        f"WHERE d.kind = 'deleted' AND a.kind = 'added' AND was IS NOT NULL AND now <> was AND now NOT IN ({known})"
     )
+
+
+def same_name(one: str, other: str) -> str:
+    """SQL: two changes have the same file name, in whichever folder."""
+    name, end = "rtrim({0}.path, replace({0}.path, '/', ''))", "substr({0}.path, length({1}) + 1)"
+    return " = ".join(end.format(half, name.format(half)) for half in (one, other))
 
 
 def _mark(staging: Staging, kind: ChangeKind, part: Part) -> None:

@@ -13,6 +13,7 @@ from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QComboBox, QWidget
 
 from chorus_gui.app.charts import TITLES, Chart, Line, charts
+from chorus_gui.core.config.model import Config
 from chorus_gui.core.job import Outcome
 from chorus_gui.ui import words
 from chorus_gui.ui.intents import Intent
@@ -72,6 +73,7 @@ class ChartsTab(QWidget):
         self._waiting = False
         self._charts: Mapping[str, Chart] = {}
         self._empty: tuple[str, str] | None = READING
+        self._of: Config | None = None
         self.choice = QComboBox()
         self.choice.setAccessibleName("Chart")
         self.choice.setToolTip("Choose what is drawn")
@@ -131,6 +133,9 @@ class ChartsTab(QWidget):
         sources = (state.config, state.journal, state.receipts)
         if len(self._asked) == len(sources) and all(map(is_, sources, self._asked)):
             return
+        if state.config is not self._of:  # what is shown is another site's
+            self._of, self._charts, self._empty = state.config, {}, READING
+            self._show()
         self._asked = sources
         if state.config is None:
             self._reader.forget(self)
