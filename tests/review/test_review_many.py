@@ -78,6 +78,7 @@ def test_many_holds_cost_little(many: Staging, tmp_path: Path, monkeypatch: pyte
     thousands = 0
     parsed = Mock(wraps=hold_list.parse)
     monkeypatch.setattr(hold_list, "parse", parsed)
+    monkeypatch.setattr(hold_list, "LARGEST", 1 << 30)  # more than can be shared: so many steps show what grows
 
     def count() -> int:
         nonlocal thousands

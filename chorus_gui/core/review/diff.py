@@ -22,7 +22,7 @@ from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import Change, ChangeKind, DiffSummary, Mode, Row, SourceFile, Tally
 from chorus_gui.core.review import pending
 from chorus_gui.core.review.changes import stream, summary
-from chorus_gui.core.review.parts import lost_patients, mark_parts, renamed_patients, same_name, unsure_patients
+from chorus_gui.core.review.parts import lost_patients, mark_parts, renamed_patients, unsure_patients
 from chorus_gui.core.review.renames import find_renames
 from chorus_gui.core.review.staging import Staging
 from chorus_gui.core.review.tails import find_tails
@@ -140,9 +140,7 @@ class Comparison:
             return
         staging.db.execute("UPDATE change SET kind = 'problem', note = ? WHERE kind = 'deleted' AND old_uploaded IS NULL", (LOST,))
         _patients_of_deleted(self._config, staging)
-        renamed_patients(
-            staging, f"a.modality = d.modality AND a.size = d.old_size AND a.mtime_us = d.old_mtime_us AND {same_name('a', 'd')}"
-        )
+        renamed_patients(staging, paired=False)
         staging.put("vanished", staging.db.execute("DELETE FROM change WHERE kind = 'deleted'").rowcount)
         staging.put("spared", 0)
         staging.put("outgrown", 0)

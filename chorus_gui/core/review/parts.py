@@ -60,7 +60,7 @@ def mark_parts(staging: Staging, lost: list[str]) -> None:
             f"INSERT OR IGNORE INTO known_patient SELECT {_ZEROS.format(column='patient_id')} FROM was WHERE patient_id IS NOT NULL "
             "UNION SELECT patient FROM elsewhere"
         )
-        renamed_patients(staging, "a.id = d.pair")
+        renamed_patients(staging, paired=True)
         db.execute(
             f"INSERT OR IGNORE INTO known_patient SELECT {_ZEROS.format(column=PATIENT)} FROM change "
             f"WHERE (kind = 'restored' OR pair IS NOT NULL) AND {PATIENT} IS NOT NULL"
@@ -81,23 +81,31 @@ def mark_parts(staging: Staging, lost: list[str]) -> None:
     staging.put("since_us", since if since is not None and (first is None or first >= since) else None)
 
 
-def renamed_patients(staging: Staging, pair: str) -> None:
+def renamed_patients(staging: Staging, *, paired: bool) -> None:
     """Remember which patients, of whom the journal has no current entry, have files that were another patient's.  Without leading zeros.
 
-    ``pair`` (SQL) is true for a deleted file ``d`` and an added file ``a`` that are, or can be, one file.  Needs the table of the journal's entries.
+    ``paired``: the renames are known.  Otherwise a new file counts as one that is no longer there if it has its name, size and time, and no
+    other patient has such a file.  Needs the table of the journal's entries.
     """
-    old, new = (_ZEROS.format(column=f"coalesce({half}.patient_id, {half}.old_patient_id)") for half in "da")
+    patient = f"ltrim({PATIENT}, '0')"
+    name = "substr(path, length(rtrim(path, replace(path, '/', ''))) + 1)"
+
+    def side(kind: str, size: str, mtime: str, also: str, where: str) -> str:
+        equal = f"SELECT modality, {size} AS size, {mtime} AS time, {name} AS name, min({patient}) AS {also} FROM change"
+        return f"{equal} WHERE kind = '{kind}' AND {where} GROUP BY 1, 2, 3, 4 HAVING count(DISTINCT {patient}) = 1"
+
+    like_new = "(modality, old_size, old_mtime_us) IN (SELECT modality, size, mtime_us FROM change WHERE kind = 'added')"  # nearly none is
+    deleted = side("deleted", "old_size", "old_mtime_us", "old", f"{PATIENT} IS NOT NULL AND {like_new}")
+    added = side("added", "size", "mtime_us", "new", f"{PATIENT} IS NOT NULL")
+    pairs = f"({deleted}) JOIN ({added}) USING (modality, size, time, name)"
+    if paired:
+        found = f"SELECT pair, {patient} AS old FROM change WHERE kind = 'deleted' AND pair IS NOT NULL"
+        pairs = f"({found}) d JOIN (SELECT id, {patient} AS new FROM change) a ON a.id = d.pair"
     known = f"SELECT {_ZEROS.format(column='patient_id')} FROM was WHERE patient_id IS NOT NULL UNION SELECT patient FROM elsewhere"
     staging.db.execute(
-        f"INSERT OR IGNORE INTO renamed_patient SELECT {old} AS was, {new} AS now FROM change d JOIN change a ON {pair} "
-        f"WHERE d.kind = 'deleted' AND a.kind = 'added' AND was IS NOT NULL AND now <> was AND now NOT IN ({known})"
+        f"INSERT OR IGNORE INTO renamed_patient (old, new) SELECT old, new FROM {pairs} "
+        f"WHERE old IS NOT NULL AND new <> old AND new NOT IN ({known})"
     )
-
-
-def same_name(one: str, other: str) -> str:
-    """SQL: two changes have the same file name, in whichever folder."""
-    name, end = "rtrim({0}.path, replace({0}.path, '/', ''))", "substr({0}.path, length({1}) + 1)"
-    return " = ".join(end.format(half, name.format(half)) for half in (one, other))
 
 
 def _mark(staging: Staging, kind: ChangeKind, part: Part) -> None:
