@@ -205,8 +205,10 @@ def add(workspace: Workspace, ctx: JobContext, about: About, reason: str) -> Cha
     who, now = user_name(), time.time_ns() // 1000
     with workspace.holds() as kept:
         count = kept.add(Hold(*target, reason.strip(), who, now) for target in targets)
-    notes = (*_unknown_files(workspace, targets), *_unknown_patients(workspace, about.patients), OTHER_TOOLS)
-    return _shared(workspace, ctx, count, notes)
+    shared = _shared(workspace, ctx, count)  # first: to look takes time, and a colleague can be uploading
+    return replace(
+        shared, notes=(*shared.notes, *_unknown_files(workspace, targets), *_unknown_patients(workspace, about.patients), OTHER_TOOLS)
+    )
 
 
 def release(workspace: Workspace, ctx: JobContext, about: About, reason: str = "") -> Changed:
@@ -254,10 +256,10 @@ def undo(workspace: Workspace, ctx: JobContext, act: HoldsAct) -> Changed:
     return _shared(workspace, ctx, count)
 
 
-def _shared(workspace: Workspace, ctx: JobContext, count: int, notes: Sequence[str] = ()) -> Changed:
+def _shared(workspace: Workspace, ctx: JobContext, count: int) -> Changed:
     found = refresh(workspace, ctx)
     _mark_review(workspace)
-    return Changed(count, found.state, (*found.notes, *notes))
+    return Changed(count, found.state, found.notes)
 
 
 def _mark_review(workspace: Workspace) -> None:
