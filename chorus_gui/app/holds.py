@@ -170,11 +170,14 @@ class Brief:
     warning: str
     notes: tuple[str, ...]
     act: tuple[str, ...] = ()
+    released: tuple[str, ...] = ()
+    """patients who were held back as a whole, and are not any longer"""
 
 
 def brief(changed: Changed) -> Brief:
     """The little that the window keeps."""
-    return Brief(changed.count, changed.state.warning, changed.notes, tuple(_texts(changed.act)))
+    patients = sorted({hold.patient_id for hold in changed.act.released if hold.patient_id})
+    return Brief(changed.count, changed.state.warning, changed.notes, tuple(_texts(changed.act)), tuple(patients))
 
 
 def undo_brief(workspace: Workspace, ctx: JobContext, act: tuple[str, ...]) -> Changed:
@@ -206,9 +209,8 @@ def add(workspace: Workspace, ctx: JobContext, about: About, reason: str) -> Cha
     with workspace.holds() as kept:
         count = kept.add(Hold(*target, reason.strip(), who, now) for target in targets)
     shared = _shared(workspace, ctx, count)  # first: to look takes time, and a colleague can be uploading
-    return replace(
-        shared, notes=(*shared.notes, *_unknown_files(workspace, targets), *_unknown_patients(workspace, about.patients), OTHER_TOOLS)
-    )
+    unknown = (*_unknown_files(workspace, targets), *_unknown_patients(workspace, about.patients))
+    return replace(shared, notes=(*shared.notes, *unknown, OTHER_TOOLS))
 
 
 def release(workspace: Workspace, ctx: JobContext, about: About, reason: str = "") -> Changed:
@@ -221,7 +223,8 @@ def release(workspace: Workspace, ctx: JobContext, about: About, reason: str = "
         raise UsageError(
             "Nothing of this is held back.",
             meaning="Nothing was changed.",
-            remedy="Use “hold list” to see what is held back. A file of a patient who is held back is released with --patient.",
+            remedy="Use “hold list” to see what is held back. Release a file of a patient who is held back with --patient, and a patient whose folder was "
+            "renamed with the earlier ID.",
         )
     return _shared(workspace, ctx, count)
 
@@ -338,7 +341,7 @@ def _unknown_patients(workspace: Workspace, patients: Sequence[str]) -> list[str
     if not missing:
         return []
     more = f" and {len(missing) - 1:,} more" if len(missing) > 1 else ""
-    return [f"The journal and the last review have no file of patient {missing[0]}{more}. Check the ID. The hold applies to later files."]
+    return [f"The journal has no file of patient {missing[0]}{more} yet. Check the ID. The hold applies to later files."]
 
 
 # --- for the steps that upload ---------------------------------------------------------------------------------------------

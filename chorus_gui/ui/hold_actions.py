@@ -7,10 +7,11 @@ from typing import Any
 
 from chorus_gui.app import holds, review
 from chorus_gui.core.errors import ReviewError
+from chorus_gui.core.review.values import named_patients
 from chorus_gui.ui import hold_intents, intents
 from chorus_gui.ui.host import Host
 from chorus_gui.ui.state import JobKind, UndoList, UndoStep
-from chorus_gui.ui.words import count_of
+from chorus_gui.ui.words import agree, count_of
 
 UNDONE_AT_MOST = 20
 """As many acts can be undone."""
@@ -23,10 +24,15 @@ def _hold(host: Host, title: str, said: str, step: Callable[[], object]) -> None
 
     def kept(brief: holds.Brief) -> str:
         if brief.act:
-            host.update(undo=UndoList((*host.state.undo.steps[1 - UNDONE_AT_MOST :], UndoStep(said, brief.act))))
+            whole = f" {_patients(brief.released)} released as a whole." if brief.released else ""
+            host.update(undo=UndoList((*host.state.undo.steps[1 - UNDONE_AT_MOST :], UndoStep(said + whole, brief.act))))
         return _shared(brief) if brief.count else "Nothing changed in the held-back list: all of this was so already."
 
     host.start(JobKind.HOLD, title, lambda ctx: holds.brief(holds.change(workspace, ctx, step)), kept, cancellable=False)
+
+
+def _patients(patients: tuple[str, ...]) -> str:
+    return f"{agree(len(patients), 'Patient', 'Patients')} {named_patients(patients)} {agree(len(patients), 'was', 'were')}"
 
 
 def _shared(brief: holds.Brief) -> str:
@@ -45,10 +51,10 @@ def _undo(host: Host, _: hold_intents.UndoHold) -> None:
         said = (
             f"Undone: {last.text}"
             if brief.count
-            else f"Nothing was left to undo: somebody else changed the held-back list since. It was: {last.text}"
+            else f"Nothing was left to undo: the held-back list was changed since. It was: {last.text}"
         )
         host.update(undo=UndoList(left, said))
-        return f"{said} {_shared(brief)}"
+        return _shared(brief) if brief.count else said
 
     title = f"Undo: {last.text.rstrip('.')}"
     host.start(JobKind.HOLD, title, lambda ctx: holds.brief(holds.undo_brief(workspace, ctx, last.act)), kept, cancellable=False)

@@ -408,11 +408,19 @@ def test_a_patient_of_whom_nothing_is_known_is_pointed_out(hospital: Hospital):
     """A mistyped ID protects nobody; one that the journal or the review has, in any spelling, is not pointed out."""
     hospital.anna.run("submit --yes")
     said = hospital.anna.run("hold add --patient 77 --patient 1001 --patient 78 --reason x")
-    assert "have no file of patient 77 and 1 more. Check the ID." in said.said
+    assert "has no file of patient 77 and 1 more yet. Check the ID." in said.said
     assert "Check the ID" not in hospital.anna.run("hold add --patient 001001 --reason x").said
     again = hospital.anna.run("hold add --patient 001001 --reason x")
     assert "held back already, for the same reason" in again.out
     assert "hold added" not in again.out
+
+
+def test_the_release_of_a_renamed_patient_says_which_id_to_release(hospital: Hospital):
+    hospital.anna.run("submit --yes")
+    hospital.anna.run("hold add --patient 1001 --reason x")
+    (hospital.site / "1001").rename(hospital.site / "1009")
+    said = hospital.anna.run("hold release --patient 1009", Status.NOT_STARTED).said
+    assert "a patient whose folder was renamed with the earlier ID" in said
 
 
 def test_what_is_not_text_is_refused(hospital: Hospital):

@@ -119,6 +119,23 @@ def test_what_a_hold_covers(holds: Holds, staging: Staging, hold: Hold, changes:
     assert waiting(staging) == dict.fromkeys(pending, WHY)
 
 
+def test_an_act_holds_each_file_back_once(holds: Holds) -> None:
+    """However often it is named, and whatever spaces the reason has: entries are never removed."""
+    twice = Hold("Images", "1/a.dcm", "", "not  signed", "anna", 1)
+    assert holds.add([twice, twice]) == 1
+    assert holds.add([twice]) == 0
+
+
+def test_a_patient_with_letters_is_released_under_a_new_name(holds: Holds, staging: Staging) -> None:
+    """The review has the earlier ID without its zeros."""
+    staging.db.execute("INSERT INTO renamed_patient VALUES ('A1', '1')")
+    hold_back_patient(staging, holds, "0A1", "consent withdrawn")
+    assert 1 in marked(staging)
+    release(staging, holds, [1])
+    assert marked(staging) == {}
+    assert holds.all() == []
+
+
 def test_a_release_of_one_patient_releases_no_other(holds: Holds) -> None:
     """An ID with letters keeps its zeros in the journal."""
     holds.add([Hold("", "", patient, "why", "anna", 1) for patient in ("0A1", "A1", "007", "7")])

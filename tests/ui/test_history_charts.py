@@ -188,7 +188,7 @@ def test_values_and_picture_are_saved(qtbot: QtBot, tab: ChartsTab, tmp_path: Pa
         tab.png.click()
     assert caught.args is not None
     saved = caught.args[0]
-    assert saved.file == tmp_path / "chart.png"
+    assert saved.file == tmp_path / "chart", "exactly the file of which the dialog asked if it is to be replaced"
     buffer = QBuffer()
     buffer.setData(saved.picture)
     image = QImage.fromData(saved.picture)

@@ -72,16 +72,17 @@ def test_holds_and_releases_are_undone_the_last_first(qtbot: QtBot, opened: Sess
     run_job(qtbot, opened, hold_intents.HoldFound(revision(opened), Query(search="1002"), 1, "later"))
     run_job(qtbot, opened, hold_intents.ReleaseFound(revision(opened), Query(patient="1001"), 2))
     assert held(opened) == {"1002/Images/b.dcm": "later"}
-    assert said(page) == "Released 2 changes."
+    whole = "Released 2 changes. Patient 1001 was released as a whole."
+    assert said(page) == whole
     button = undo_button(page)
     assert button is not None
-    assert button.toolTip() == "Undo what was done last: Released 2 changes. (Ctrl+Z)"
+    assert button.toolTip() == f"Undo what was done last: {whole} (Ctrl+Z)"
     titles: list[str] = []
     opened.ended.connect(lambda end: titles.append(end.title))
     undo(qtbot, opened, page)
     assert held(opened) == {"1001": "consent withdrawn", "1002/Images/b.dcm": "later"}
-    assert titles == ["Undo: Released 2 changes"], "the log writes “: started.” after it"
-    assert said(page) == "Undone: Released 2 changes. Before that: Held back 1 change.", "it says what the next one would undo"
+    assert titles == [f"Undo: {whole.rstrip('.')}"], "the log writes “: started.” after it"
+    assert said(page) == f"Undone: {whole} Before that: Held back 1 change.", "it says what the next one would undo"
     undo(qtbot, opened, page)
     assert held(opened) == {"1001": "consent withdrawn"}
     undo(qtbot, opened, page)
@@ -204,3 +205,14 @@ def test_a_release_of_what_is_not_held_back_says_so(qtbot: QtBot, opened: Sessio
     run_job(qtbot, opened, hold_intents.ReleaseFound(revision(opened), Query(), 3))
     assert "Nothing changed in the held-back list" in opened.state.messages[-1].text
     assert opened.state.undo.steps == ()
+
+
+def test_a_release_that_releases_a_whole_patient_says_so(qtbot: QtBot, opened: Session, page: ReviewPage) -> None:
+    """Next to Undo, which takes it back; the log says nothing twice."""
+    run_job(qtbot, opened, intents.HoldBackPatient("1001", "consent withdrawn"))
+    run_job(qtbot, opened, hold_intents.ReleaseFound(revision(opened), Query(patient="1001", limit=1), 1))
+    assert opened.state.undo.steps[-1].text == "Released 1 change. Patient 1001 was released as a whole."
+    undo(qtbot, opened, page)
+    log = opened.state.messages[-1].text
+    assert log.startswith("Undo: Released 1 change. Patient 1001 was released as a whole: ")
+    assert "Undone" not in log

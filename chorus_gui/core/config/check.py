@@ -57,7 +57,6 @@ def _check_table(reading: Reading, name: str, table: Tables, known: Mapping[str,
 def _unknown(reading: Reading, table: str, key: str, dotted: str, names: list[str]) -> None:
     here = [name.rpartition(".")[2] for name in names if name.rpartition(".")[0] == table]
     suggestion = nearest(key, here)
-    homes = [name for name in names if name.rpartition(".")[2] == key.lower()]
     if suggestion == _LEAVES_OUT:
         reading.findings.fault(dotted, "The key is unknown, so the files that it names would be uploaded.", "", suggestion)
         return
@@ -76,6 +75,7 @@ def _unknown(reading: Reading, table: str, key: str, dotted: str, names: list[st
             dotted, f"The key has no effect here. This file has the {reading.layout.value} layout, where the key is “{place}”."
         )
         return
+    homes = [name for name in names if name.rpartition(".")[2] == key.lower()]
     if len(homes) == 1 and not suggestion:
         reading.findings.warn(dotted, f"The key has no effect here. Its place is “{homes[0]}”.")
         return

@@ -35,13 +35,13 @@ VERSION = 1
 LARGEST = 4 * 1024 * 1024
 """The most bytes of a list that can be shared: as of every file next to a journal."""
 MANY = 100
-"""So many new holds at once are refused where less than a quarter of :data:`LARGEST` would be left: a patient can always be held back."""
+"""More new holds at once need a quarter of :data:`LARGEST` that stays free: so a patient can always be held back."""
 RELEASE = 160
 """About how many bytes the release of a hold takes: a list that can be shared must still be one when everything in it was released."""
 _LATEST = 2**53
 _LINES, _SAME, _SAME_KEY = 500, 12, 5
-"""Long lists are parsed and sorted in parts: so many lines, or what begins with the same characters.  The interpreter does one such call without
-letting another thread work, and the window has one."""
+"""Long lists are parsed and sorted in parts: lines in a part, and characters that all of a part begin with.  During such a call of the interpreter no
+other thread can work, also not the one of the window."""
 Json = dict[str, Any]
 
 
@@ -172,7 +172,10 @@ def target_of(hold: Hold) -> Target:
 
 @lru_cache(maxsize=2)
 def parse(data: bytes) -> HoldList:
-    """Reads a side file; the last two are remembered: every command and page asks for the same list.  Raises :class:`SideFileUnreadableError` if it is not a list of holds of this version."""
+    """Read a side file; the last two are remembered, because every command and page asks for the same list.
+
+    Raises :class:`SideFileUnreadableError` if it is not a list of holds of this version.
+    """
     try:
         value = _value(data.decode("utf-8"))
     except ValueError as error:
@@ -270,10 +273,10 @@ def _record(entry: Json) -> Record | None:
     target = Target(*about)
     if not name or not target.valid:
         return None
-    hold = Hold(*target, _words(entry.get("reason")), _words(entry.get("by")), _moment(entry.get("at_us")))
+    hold = Hold(*target, one_line(entry.get("reason")), one_line(entry.get("by")), _moment(entry.get("at_us")))
     notes = entry.get("releases")
     releases = [
-        Release(_words(note["by"]), _moment(note["at_us"]), _words(note.get("reason")))
+        Release(one_line(note["by"]), _moment(note["at_us"]), one_line(note.get("reason")))
         for note in (cast("list[Json]", notes) if isinstance(notes, list) else [])
         if isinstance(note, dict) and isinstance(note.get("by"), str) and type(note.get("at_us")) is int  # pyright: ignore[reportUnnecessaryIsInstance] - read from a file
     ]
@@ -285,7 +288,7 @@ def is_text(text: str) -> bool:
     return text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text)
 
 
-def _words(value: Any) -> str:
+def one_line(value: Any) -> str:
     """A text to show: one line, without control characters."""
     if not isinstance(value, str):
         return ""

@@ -25,7 +25,7 @@ from chorus_gui.core.folders import user_name
 from chorus_gui.core.model import MODALITIES
 from chorus_gui.core.own_database import own_database
 from chorus_gui.core.review import hold_list
-from chorus_gui.core.review.hold_list import HoldList, Release, Target, join, same_patient, target_of
+from chorus_gui.core.review.hold_list import HoldList, Release, Target, join, one_line, same_patient, target_of
 from chorus_gui.core.review.staging import Staging, staging_path
 from chorus_gui.core.review.values import CAN_BE_HELD, PATIENT, Hold, HoldsAct
 from chorus_gui.core.text_files import text_of
@@ -33,7 +33,7 @@ from chorus_gui.core.untrusted import record, toml_tables
 
 _CHOSEN = "(SELECT value FROM json_each(?1))"
 _IDS = 1_000
-"""Of a long selection, so many ids become text at a time: one call for all keeps the window's thread waiting."""
+"""The number of ids that one call makes into text: a call for a long selection would keep the window waiting."""
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS hold (modality TEXT, path TEXT, patient_id TEXT, reason TEXT, held_by TEXT, at_us INTEGER,
@@ -117,7 +117,8 @@ class Holds:
         """
         with self._changing() as known:
             there = {(target_of(hold), hold.reason) for hold in known.everything.active()}
-            new = [hold for hold in holds if (target_of(hold), hold.reason) not in there]
+            found = {(target_of(hold), one_line(hold.reason)): hold for hold in holds}
+            new = [hold for key, hold in found.items() if key not in there]
             if new:
                 made = known.everything.adding(new, host=socket.gethostname())
                 if len(new) > hold_list.MANY and made.needs > hold_list.LARGEST * 3 // 4:
@@ -312,27 +313,33 @@ def check_reason(reason: str) -> None:
 
 def release(staging: Staging, holds: Holds, ids: Sequence[int]) -> None:
     """Release changes, and what holds them back: the hold of the patient, too, and of the patient whose files were renamed."""
-    holds.remove(_released(staging, ids))
+    holds.remove(_released(staging, holds, ids))
     show(staging, holds)
 
 
 def released_patients(staging: Staging, holds: Holds, ids: Sequence[int]) -> list[str]:
     """The patients who are held back as a whole, and whom :func:`release` of these changes would release."""
-    released = set(map(_alike, _released(staging, ids)))
+    released = set(map(_alike, _released(staging, holds, ids)))
     return sorted(hold.patient_id for hold in holds.all() if hold.patient_id and _alike(target_of(hold)) in released)
 
 
-def _released(staging: Staging, ids: Sequence[int]) -> set[Target]:
+def _released(staging: Staging, holds: Holds, ids: Sequence[int]) -> set[Target]:
     rows = staging.db.execute(
         f"SELECT modality, path, {PATIENT} FROM change WHERE id IN {_CHOSEN} UNION SELECT modality, path, {PATIENT} FROM change WHERE pair IN {_CHOSEN}",
         (_json(ids),),
     ).fetchall()
     patients = {patient for _, _, patient in rows if patient}
-    before = staging.db.execute(
+    before = renamed_from(staging, patients)
+    patients.update(hold.patient_id for hold in holds.all() if hold.patient_id and same_patient(hold.patient_id) in before)
+    return {Target(patient_id=patient) for patient in patients} | {Target(modality, path) for modality, path, _ in rows}
+
+
+def renamed_from(staging: Staging, patients: Iterable[str]) -> set[str]:
+    """The earlier IDs, without leading zeros, of patients who are new to the journal (:func:`~.parts.renamed_patients`)."""
+    found = staging.db.execute(
         "SELECT old FROM renamed_patient WHERE new IN (SELECT ltrim(value, '0') FROM json_each(?))", (json.dumps(sorted(patients)),)
     )
-    patients.update(old for (old,) in before)
-    return {Target(patient_id=patient) for patient in patients} | {Target(modality, path) for modality, path, _ in rows}
+    return {old for (old,) in found}
 
 
 def _alike(target: Target) -> Target:

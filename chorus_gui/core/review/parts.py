@@ -17,6 +17,8 @@ FOLDERS_NAMED = 5
 _KINDS = ",".join(repr(kind.value) for kind in ACTIONABLE)
 _ZEROS = "ltrim({column}, '0')"
 """SQL: a patient's ID as the journal writes it, which takes leading zeros away."""
+_IN_JOURNAL = f"SELECT {_ZEROS.format(column='patient_id')} FROM was WHERE patient_id IS NOT NULL UNION SELECT patient FROM elsewhere"
+"""SQL: the patients of whom the journal has a current entry."""
 
 
 ANY = "/"
@@ -56,13 +58,9 @@ def mark_parts(staging: Staging, lost: list[str]) -> None:
     db.execute("CREATE TEMP TABLE known_patient (patient TEXT PRIMARY KEY) WITHOUT ROWID")
     db.execute("CREATE TEMP TABLE marked (patient TEXT PRIMARY KEY) WITHOUT ROWID")
     try:
-        db.execute(
-            f"INSERT OR IGNORE INTO known_patient SELECT {_ZEROS.format(column='patient_id')} FROM was WHERE patient_id IS NOT NULL "
-            "UNION SELECT patient FROM elsewhere"
-        )
         renamed_patients(staging, paired=True)
         db.execute(
-            f"INSERT OR IGNORE INTO known_patient SELECT {_ZEROS.format(column=PATIENT)} FROM change "
+            f"INSERT OR IGNORE INTO known_patient {_IN_JOURNAL} UNION SELECT {_ZEROS.format(column=PATIENT)} FROM change "
             f"WHERE (kind = 'restored' OR pair IS NOT NULL) AND {PATIENT} IS NOT NULL"
         )
         db.execute(
@@ -84,8 +82,8 @@ def mark_parts(staging: Staging, lost: list[str]) -> None:
 def renamed_patients(staging: Staging, *, paired: bool) -> None:
     """Remember which patients, of whom the journal has no current entry, have files that were another patient's.  Without leading zeros.
 
-    ``paired``: the renames are known.  Otherwise a new file counts as one that is no longer there if it has its name, size and time, and no
-    other patient has such a file.  Needs the table of the journal's entries.
+    ``paired``: the renames are known.  Otherwise a new file and a missing file with the same name, size and time count as one file, if only
+    one patient has such a file on each side.  Needs the table of the journal's entries.
     """
     patient = f"ltrim({PATIENT}, '0')"
     name = "substr(path, length(rtrim(path, replace(path, '/', ''))) + 1)"
@@ -101,10 +99,9 @@ def renamed_patients(staging: Staging, *, paired: bool) -> None:
     if paired:
         found = f"SELECT pair, {patient} AS old FROM change WHERE kind = 'deleted' AND pair IS NOT NULL"
         pairs = f"({found}) d JOIN (SELECT id, {patient} AS new FROM change) a ON a.id = d.pair"
-    known = f"SELECT {_ZEROS.format(column='patient_id')} FROM was WHERE patient_id IS NOT NULL UNION SELECT patient FROM elsewhere"
     staging.db.execute(
         f"INSERT OR IGNORE INTO renamed_patient (old, new) SELECT old, new FROM {pairs} "
-        f"WHERE old IS NOT NULL AND new <> old AND new NOT IN ({known})"
+        f"WHERE old IS NOT NULL AND new <> old AND new NOT IN ({_IN_JOURNAL})"
     )
 
 

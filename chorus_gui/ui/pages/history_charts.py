@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from operator import is_
-from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QModelIndex, Qt, Signal
@@ -14,7 +13,7 @@ from PySide6.QtWidgets import QComboBox, QWidget
 
 from chorus_gui.app.charts import TITLES, Chart, Line, charts
 from chorus_gui.core.config.model import Config
-from chorus_gui.core.job import Outcome
+from chorus_gui.core.job import Outcome, OutcomeKind
 from chorus_gui.ui import words
 from chorus_gui.ui.intents import Intent
 from chorus_gui.ui.jobs import Reader
@@ -42,6 +41,7 @@ MEANING = {
 }
 ONE = "There is one version so far. The line grows with the next one."
 READING = ("The journal is being read", "A large journal takes some seconds.")
+NO_SITE = ("No site is open", "Open or create a configuration that can be used.")
 NO_VERSIONS = ("No versions yet", "Every submission adds a version. Scan the site to start one.")
 NO_UPLOADS = ("No finished uploads yet", "Every run that uploads files adds its speed here.")
 UNREADABLE = "The journal cannot be read"
@@ -140,7 +140,8 @@ class ChartsTab(QWidget):
         if state.config is None:
             self._reader.forget(self)
             self._waiting = False
-            self.show_charts({})
+            self._charts, self._empty = {}, NO_SITE
+            self._show()
         else:
             self._waiting = True
             self._reader.ask(self, partial(charts, state.config, state.receipts), self._answered, channel="charts")
@@ -151,9 +152,11 @@ class ChartsTab(QWidget):
             self.show_charts(outcome.value)
         elif outcome.error is not None:
             self.show_error(f"{outcome.error.summary} {outcome.error.remedy}".strip())
+        elif outcome.kind is OutcomeKind.CRASHED:
+            self.show_error("The program made an error. The Log page has a report.")
 
     def show_charts(self, made: Mapping[str, Chart]) -> None:
-        """Show these; none: there is no site."""
+        """Show these.  Nothing is shown without a usable configuration."""
         if made != self._charts or self._empty is not None:
             self._charts, self._empty = made, None
             self._show()
@@ -210,8 +213,7 @@ class ChartsTab(QWidget):
     def _save_picture(self) -> None:
         file, _ = ask_save(self, "Save the chart as a picture", f"{self.name}.png", PNG)
         if file is not None:
-            picture = file if file.suffix else Path(f"{file}.png")
-            self._emit(SavePicture(self.chart.picture(TITLES[self.name]), picture))
+            self._emit(SavePicture(self.chart.picture(TITLES[self.name]), file))
 
     def _emit(self, intent: Intent) -> None:
         self.intent.emit(intent)
