@@ -23,6 +23,8 @@ from chorus_gui.app.custody import Side, Sides
 from chorus_gui.app.demo.faults import make_faults
 from chorus_gui.app.known import Known, LessHistoryError
 from chorus_gui.app.signin import DeviceCode
+from chorus_gui.app.site_list import Listed
+from chorus_gui.app.sites import Presence
 from chorus_gui.core.config.credentials import AwsKeys, Sas, Secret
 from chorus_gui.core.config.model import Config, Place, PlaceKind
 from chorus_gui.core.custody.lock import LockNote
@@ -43,6 +45,7 @@ from chorus_gui.ui.dialogs.palette import PaletteDialog
 from chorus_gui.ui.dialogs.renew import RenewDialog
 from chorus_gui.ui.dialogs.script import TITLES, ScriptDialog
 from chorus_gui.ui.dialogs.sign_in import SignInDialog
+from chorus_gui.ui.dialogs.sites import SitesDialog
 from chorus_gui.ui.dialogs.store import StoreDialog
 from chorus_gui.ui.dialogs.support import SupportDialog
 from chorus_gui.ui.dialogs.trust import ask_trust
@@ -161,6 +164,12 @@ class EveryDialog:
         store = StoreDialog(window, session.checker, session.workspace(), session.state)
         store.search.setText("Images")
         yield "files in the central store", store
+        sites = SitesDialog(
+            window, session.checker, replace(session.state, sites=(*session.state.sites, Listed(Path(LONG) / "config.toml", 1)))
+        )
+        sites.show()
+        self.wait(lambda: all(site.presence is not Presence.CHECKING for site in sites.list.shown()))
+        yield "sites on this computer", sites
         found = PaletteDialog(window, commands(window))
         found.field.setText("up")
         yield "find a command", found

@@ -15,7 +15,7 @@ from chorus_gui.core.errors import UsageError
 from chorus_gui.core.folders import remove_file, remove_folder
 from chorus_gui.core.refused import refusal
 
-FILES = ("window.ini", "window.ini.lock", "trusted-hosts.toml")
+FILES = ("window.ini", "window.ini.lock", "trusted-hosts.toml", "sites.toml")
 """In the user's settings folder"""
 DATA_FILES = ("rates.json",)
 """In the data folder itself"""

@@ -37,10 +37,13 @@ class SharedFacts:
 
 
 def shared_folder(config: Config) -> Path:
-    """Where this computer keeps the receipts of others for this journal."""
+    """Where this computer keeps the receipts of others for this journal, and for no other."""
+    from chorus_gui.core.custody.cloud_journal import memory_file
+
     cloud = config.journal.cloud
-    key = hashlib.sha256((cloud.text if cloud else str(config.journal.local)).encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    return shared_receipts_folder() / key
+    if cloud is not None:
+        return shared_receipts_folder() / memory_file(cloud).stem  # two accounts can have containers of the same name
+    return shared_receipts_folder() / hashlib.sha256(str(config.journal.local).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def share(workspace: Workspace, data: Path, host: str) -> None:

@@ -61,6 +61,7 @@ def build_parser() -> argparse.ArgumentParser:
         schedule_commands,
         script_commands,
         self_test_command,
+        sites_command,
         submit_command,
         support_command,
     )
@@ -103,6 +104,7 @@ def build_parser() -> argparse.ArgumentParser:
         support_command,
         report_commands,
         schedule_commands,
+        sites_command,
     ):
         module.add(groups)
     return parser

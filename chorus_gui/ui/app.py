@@ -222,7 +222,7 @@ def open_first(session: Session, config: Path | None, *, demo: bool) -> None:
         session.open(config)
     elif last and Path(last).is_file():
         session.open(Path(last))
-    elif not last and not session.settings.recents:
+    elif not last and not session.settings.sites:
         session.do(ShowPage("configuration", "assistant"))
 
 

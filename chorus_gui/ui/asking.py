@@ -41,6 +41,17 @@ class Asking(QObject):
         session.ended.connect(dialog.ended)
         dialog.open()
 
+    def show_sites(self) -> None:
+        """The sites that were open on this computer."""
+        from chorus_gui.ui.dialogs.sites import SitesDialog
+
+        window, session = self._window, self._window.session
+        dialog = SitesDialog(window, session.checker, window.state)
+        dialog.intent.connect(window.do)
+        session.changed.connect(dialog.render)
+        session.ended.connect(dialog.list.look)
+        dialog.open()
+
     def show_palette(self) -> None:
         """Every command and setting, to be found by its words."""
         from chorus_gui.ui.dialogs.palette import PaletteDialog

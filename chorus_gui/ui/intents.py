@@ -91,13 +91,6 @@ class CloseConfig(Intent):
 
 
 @dataclass(frozen=True, slots=True)
-class ForgetRecent(Intent):
-    """Remove a file from the recent ones."""
-
-    file: Path
-
-
-@dataclass(frozen=True, slots=True)
 class OpenDemo(Intent):
     """Make the demo site in ``folder`` (None: a new temporary one) and open it."""
 

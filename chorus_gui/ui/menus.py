@@ -136,6 +136,8 @@ class Menus:
         menu = self._menu("&File")
         self._add(menu, "&Open configuration…", self._open, "Open another configuration file", QKeySequence.StandardKey.Open)
         menu.addMenu(self._recents)
+        tip = "Show the sites that were open on this computer, with their last runs"
+        self._add(menu, "&Sites on this computer…", lambda: self._window.asking.show_sites(), tip, "Ctrl+Shift+S", lambda s: bool(s.sites))
         new = lambda: self._do(intents.ShowPage("configuration", "assistant"))  # noqa: E731 - one of many alike
         self._add(menu, "&New configuration…", new, "Set up a site, step by step", QKeySequence.StandardKey.New)
         self._add(

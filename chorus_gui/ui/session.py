@@ -32,7 +32,7 @@ from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
 from chorus_gui.core.model import Grade
 from chorus_gui.core.redact import redact
 from chorus_gui.core.timetable import parse_limit
-from chorus_gui.ui import actions, intents
+from chorus_gui.ui import actions, intents, site_intents
 from chorus_gui.ui.job_end import job_end
 from chorus_gui.ui.jobs import Job, Jobs, Reader, Step
 from chorus_gui.ui.outside import Outside
@@ -92,7 +92,7 @@ class Session(QObject):
         self._stopping = False
         self._doing = intents.Intent()
         settings.use_limit(self.jobs.limit)
-        self.state = SessionState(recents=settings.recents, preferences=self._preferences())
+        self.state = SessionState(sites=settings.sites, preferences=self._preferences())
         self._handlers = self._table()
         self.jobs.changed.connect(self._jobs_changed)
         self.jobs.progressed.connect(self.progressed)
@@ -164,7 +164,7 @@ class Session(QObject):
             intents.SetTheme: self._set_theme,
             intents.OpenConfig: lambda i: self.open(i.file),
             intents.CloseConfig: self._close_config,
-            intents.ForgetRecent: self._forget_recent,
+            site_intents.ListSites: lambda i: self.update(sites=self.settings.keep_sites(i.sites)),
             intents.MarkTest: self._mark_test,
             intents.CancelJob: lambda i: self._on_job(i.job, self.jobs.cancel),
             intents.PauseJob: lambda i: self._on_job(i.job, self.jobs.pause),
@@ -204,10 +204,6 @@ class Session(QObject):
         if number is not None:
             act(number)
 
-    def _forget_recent(self, intent: intents.ForgetRecent) -> None:
-        self.settings.forget(intent.file)
-        self.update(recents=self.settings.recents)
-
     def _mark_test(self, intent: intents.MarkTest) -> None:
         if (state := self.state).config is not None and state.config_file is not None:
             self.settings.mark_test(state.config_file, intent.test)
@@ -235,7 +231,7 @@ class Session(QObject):
             faults=faults,
             config_revision=self.state.config_revision + 1,
             demo=self.state.demo and same if demo is None else demo,
-            recents=self.settings.recents,
+            sites=self.settings.sites,
             store_kind=facts.store_kind(config, self.settings.marked_test(file)) if config else StoreKind.NONE,
             credential=facts.credential(config) if config else fresh.credential,
             custody=fresh.custody if config else CustodyFacts(),
@@ -270,7 +266,7 @@ class Session(QObject):
         self.settings.put("last", None)
         self._use(None)
         self.state = SessionState(
-            recents=self.settings.recents, jobs=self.state.jobs, messages=self.state.messages, preferences=self._preferences()
+            sites=self.settings.sites, jobs=self.state.jobs, messages=self.state.messages, preferences=self._preferences()
         )
         self._looks += 1
         self.changed.emit(self.state)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QSettings
 
+from chorus_gui.app import site_list
 from chorus_gui.app.folders import settings_folder
+from chorus_gui.app.site_list import Listed
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.limit import Limit
 from chorus_gui.core.timetable import FREE, Timetable, at_most, parse_limit
 
-RECENTS = 8
 THEMES = ("system", "light", "dark", "contrast")
 
 
@@ -21,6 +23,8 @@ class Settings:
     def __init__(self, file: Path | None = None) -> None:
         self.file = file or settings_folder() / "window.ini"
         self._store = QSettings(str(self.file), QSettings.Format.IniFormat)
+        self._sites_file = self.file.with_name(site_list.list_file().name)
+        self._sites: tuple[Listed, ...] | None = None
 
     def sync(self) -> None:
         """Write what has changed."""
@@ -51,20 +55,25 @@ class Settings:
             self._store.setValue(name, value if isinstance(value, QByteArray) else str(value))
 
     @property
-    def recents(self) -> tuple[Path, ...]:
+    def sites(self) -> tuple[Listed, ...]:
         """Configuration files that were open, the latest first."""
-        return tuple(Path(line) for line in self.text("recents").split("\n") if line)
+        if self._sites is None:
+            found = site_list.read(self._sites_file)
+            if found is None:  # earlier versions kept them with the other settings
+                found = tuple(Listed(Path(line)) for line in self.text("recents").split("\n") if line)
+            self._sites = found
+        return self._sites
 
     def remember(self, file: Path) -> None:
         """It is open now."""
-        self._put_recents([file, *(other for other in self.recents if other != file)])
+        self.keep_sites(site_list.opened(self.sites, file, time.time_ns() // 1000))
 
-    def forget(self, file: Path) -> None:
-        """Take it out of the recent ones."""
-        self._put_recents([other for other in self.recents if other != file])
-
-    def _put_recents(self, files: list[Path]) -> None:
-        self.put("recents", "\n".join(str(file) for file in files[:RECENTS]))
+    def keep_sites(self, sites: tuple[Listed, ...]) -> tuple[Listed, ...]:
+        """Keep this list; the list."""
+        self._sites = sites
+        site_list.write(self._sites_file, sites)
+        self.put("recents", None)
+        return sites
 
     @property
     def theme(self) -> str:

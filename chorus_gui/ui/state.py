@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from chorus_gui.app.journal import Completeness
 from chorus_gui.app.options import Selection
+from chorus_gui.app.site_list import Listed
 from chorus_gui.app.values import CredentialFacts, CustodyFacts, JournalFacts, ReceiptFacts, ReviewFacts, StoreKind, VerifyFacts, WrongFacts
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.errors import Fault
@@ -61,6 +62,9 @@ class JobKind(Enum):
 
 SENDING = frozenset({JobKind.SUBMIT, JobKind.UPLOAD})
 """The jobs that the Upload page is about."""
+
+RECENTS = 8
+"""Configurations in the menu “Open recent”; the list of sites has more."""
 
 BRIEF = frozenset({JobKind.HOLD, JobKind.ACCEPT, JobKind.SAVE, JobKind.OPEN, JobKind.CLEAR})
 """Short jobs: the computer is not kept awake for them."""
@@ -187,7 +191,7 @@ class SessionState:
     faults: tuple[Fault, ...] = ()
     config_revision: int = 0
     demo: bool = False
-    recents: tuple[Path, ...] = ()
+    sites: tuple[Listed, ...] = ()
     store_kind: StoreKind = StoreKind.NONE
     loading: bool = False
     credential: CredentialFacts = field(default_factory=CredentialFacts)
@@ -213,6 +217,11 @@ class SessionState:
     undo: UndoList = UndoList()
     """acts on the review; a scan, a submission and another configuration end it"""
     preferences: Preferences = Preferences()
+
+    @property
+    def recents(self) -> tuple[Path, ...]:
+        """The configurations that were open last, the latest first."""
+        return tuple(one.file for one in self.sites[:RECENTS])
 
     @property
     def running(self) -> JobView | None:

@@ -529,6 +529,8 @@ TABLE: list[Row] = [
     (Status.NOT_STARTED, _no_scheduler, INSTALL),
     (Status.DONE, _no_scheduler, "schedule show"),
     *((Status.DECISION, scheduled, words) for words in (INSTALL, "schedule remove")),
+    (Status.DONE, fresh, "sites"),
+    (Status.DONE, submitted, "sites --json"),
     (Status.DONE, fresh, "report list"),
     (Status.DONE, submitted, "report list --json"),
     (Status.DONE, _telling(True), "report test"),

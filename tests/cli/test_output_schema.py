@@ -91,7 +91,7 @@ def test_no_key_was_removed_and_none_has_another_meaning() -> None:
 
 @pytest.mark.parametrize("command", ["scan", "status", "history", "journal list", "journal check", "journal restore", "file list", "file list --changes",
     "file verify --reread", "hold list", "hold add --file 1001/Images/a.dcm --reason consent", "remote list", "remote list -r", "readiness", "readiness --list-rules", "doctor", "credential list", "schedule show",
-    "report list"])  # fmt: skip
+    "report list", "sites"])  # fmt: skip
 def test_what_is_printed_is_described(command: str, world: World, run: Run) -> None:
     """The hook of all tests compares it; here each command prints something."""
     for name in ("a", "b", "c"):

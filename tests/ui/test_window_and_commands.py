@@ -8,7 +8,7 @@ from pathlib import Path
 
 from chorus_gui.cli.main import build_parser
 from chorus_gui.core.config.keys import KEYS
-from chorus_gui.ui import hold_intents, intents, readiness_intents, saving_intents, session
+from chorus_gui.ui import hold_intents, intents, readiness_intents, saving_intents, session, site_intents
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "user-guide.md"
 HEADING = "## The same on the command line"
@@ -21,7 +21,7 @@ OF_THE_WINDOW = {
     intents.OpenPath: "opens a page or a folder in another program",
     intents.OpenDropped: "files and folders are dropped on a window; a command has -c",
     intents.CloseConfig: "a command has one configuration",
-    intents.ForgetRecent: "recent files",
+    site_intents.ListSites: "the list of this window: a command has -c",
     intents.MarkTest: "the badge",
     intents.ShowScript: "a dialog",
     intents.ChooseScan: "a dialog",

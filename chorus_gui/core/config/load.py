@@ -17,7 +17,7 @@ from typing import cast
 from chorus_gui.core.config import keychain
 from chorus_gui.core.config.check import check_sites, check_unknown
 from chorus_gui.core.config.cluster_address import cluster_address
-from chorus_gui.core.config.keys import nearest
+from chorus_gui.core.config.keys import CREDENTIALS, nearest
 from chorus_gui.core.config.model import PATIENCE_MINUTES, Config, JournalPlaces, Layout, Place, PlaceKind, Site, UploadMethod
 from chorus_gui.core.config.odd_characters import odd_character
 from chorus_gui.core.config.order import upload_order
@@ -42,6 +42,10 @@ LONGEST = 1_000_000
 """characters of a configuration: real ones have some thousand"""
 MOST_ENTRIES = 2_000
 """keys of a configuration: real ones have some dozen, and each unknown one is compared with all that are known"""
+
+
+_SECRETS = frozenset(CREDENTIALS) - {"azure_account_name", "azure_account_url"}
+"""The credential keys that do not say where something is."""
 
 
 def load(
@@ -79,6 +83,24 @@ def loads(
     return checked.config
 
 
+def not_asked(entry: str) -> str:
+    """In the place of the credential store, for what needs no credential."""
+    del entry
+    return ""
+
+
+def load_without_credentials(path: Path) -> Config:
+    """As :func:`load`, for what only has to know what a file is about: the operating system's credential store is not asked.
+
+    What is wrong with credentials is not a fault here, so perhaps no connection can be made with the result.
+    """
+    file = _absolute(path)
+    checked = check(read_text(file), file, kept=not_asked)
+    if checked.config is None:
+        raise _error(checked.file, checked.faults)
+    return checked.config
+
+
 @dataclass(frozen=True, slots=True)
 class Checked:
     """A text that may be faulty, as far as it can be understood.  ``config`` is None if there is a fault.
@@ -110,7 +132,7 @@ def check(
 ) -> Checked:
     """As :func:`loads`, for a text that is being written: never raises :class:`ConfigError`, a faulty text is an answer too.
 
-    ``kept`` answers in place of the operating system's credential store.
+    ``kept`` answers in place of the operating system's credential store.  With :func:`not_asked`, faults of credentials do not count.
     """
     file = _absolute(file)
     try:
@@ -140,8 +162,9 @@ def check(
 
     warnings = tuple(findings.warnings)
     cloud = journal.cloud if journal else None
-    if findings.faults or central is None or journal is None:
-        return Checked(file, None, layout, modalities, sites, tuple(findings.in_order()), warnings, central, cloud, exclude)
+    faults = tuple(fault for fault in findings.in_order() if kept is not not_asked or fault.key.rpartition(".")[2] not in _SECRETS)
+    if faults or central is None or journal is None:
+        return Checked(file, None, layout, modalities, sites, faults, warnings, central, cloud, exclude)
     config = Config(
         file=file,
         layout=layout,

@@ -78,7 +78,7 @@ def cloud_journal(config: Config, store: Store) -> CloudJournal:
         journal_parent(place)[1],
         opening.real(config.journal.local.absolute()),
         place.text,
-        memory_folder() / f"{_key(place)}.toml",
+        memory_file(place),
         place.kind is PlaceKind.FOLDER,
         me.user,
         me.host,
@@ -89,6 +89,11 @@ def cloud_journal(config: Config, store: Store) -> CloudJournal:
 def memory_folder() -> Path:
     """The folder for what this computer remembers: one file per cloud journal, only for this user."""
     return folders.data_folder("custody")
+
+
+def memory_file(place: Place) -> Path:
+    """What this computer remembers of the cloud journal at this place."""
+    return memory_folder() / f"{_key(place)}.toml"
 
 
 @contextmanager

@@ -33,6 +33,9 @@ from chorus_gui.ui.widgets import icons
 from chorus_gui.ui.widgets.basics import Card, ElidedLabel, EmptyState, Picture, button, column, label, row, scrolled, set_grade
 from chorus_gui.ui.widgets.charts import BarChart
 from chorus_gui.ui.widgets.copying import copying
+from chorus_gui.ui.widgets.scrolling import scrolled_if_low
+from chorus_gui.ui.widgets.sites import TITLE as SITES
+from chorus_gui.ui.widgets.sites import SiteList
 
 VERSIONS_SHOWN = 24
 TABLE_LEAST = 466
@@ -110,7 +113,6 @@ class OverviewPage(Page):
 
     def __init__(self, services: Services) -> None:
         super().__init__()
-        del services
         self._intent: intents.Intent | None = None
         self._drawn: SessionState | None = None
         self._painted = theme.current()
@@ -138,8 +140,12 @@ class OverviewPage(Page):
         self._empty.acted.connect(lambda: self.intent.emit(intents.ShowPage("configuration", "assistant")))
         self._demo = button("Try the demo site", "Make a small demo site in a temporary folder; nothing leaves this computer")
         self._demo.clicked.connect(lambda: self.intent.emit(intents.OpenDemo()))
+        self.sites = SiteList(services.checker or services.reader)
+        self.sites.intent.connect(self.intent)
+        self._sites_card = Card(column(label(SITES, "heading"), self.sites, space=SPACE))
         self._first = QWidget()
-        self._first.setLayout(column(None, self._empty, row(None, self._demo, None), None, None))
+        first = column(None, self._empty, row(None, self._demo, None), None, self._sites_card, space=SPACE, margins=(24, 20, 24, 24))
+        self._first.setLayout(column(scrolled_if_low(first), space=0))
         self._layout()
 
     def _layout(self) -> None:
@@ -167,6 +173,8 @@ class OverviewPage(Page):
         has_config = state.config is not None
         self._body_area.setVisible(state.config_file is not None)
         self._first.setVisible(state.config_file is None)
+        self._sites_card.setVisible(bool(state.sites))
+        self.sites.render(state)
         status = status_of(state)
         if status is None:
             return
