@@ -316,6 +316,19 @@ def test_a_faulty_table_is_refused(text: str, key: str, says: str, world: World)
     assert says in " ".join(map(str, found.faults))
 
 
+@pytest.mark.parametrize(
+    ("written", "used"), [("./tell", "tell"), ("bin/tell", "bin/tell"), ("../tell", "../tell"), ("tell", None), ("/opt/tell", None)]
+)
+def test_a_hook_in_a_folder_is_found_wherever_a_scheduler_starts(written: str, used: str | None, world: World) -> None:
+    """It was looked for in the current folder: “report test” found it, and the scheduler at night did not."""
+    written = os.path.abspath(written) if written.startswith("/") else written
+    settings(world, f"hook = {json.dumps([written, './x'])}")
+    found = check(world.file.read_text("utf-8"), world.file, environ={})
+    assert found.config is not None, found.faults
+    expected = written if used is None else os.path.normpath(world.file.parent / used)
+    assert found.config.report.hook == (expected, "./x")
+
+
 @pytest.mark.parametrize("layout", ["flat", "nested"])
 def test_both_layouts_have_the_table(layout: str, tmp_path: Path) -> None:
     sample = Path(__file__).parents[1] / "data" / "configs" / ("flat_2024.toml" if layout == "flat" else "nested_2026.toml")

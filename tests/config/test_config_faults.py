@@ -230,6 +230,34 @@ def test_what_is_left_out_in_the_wrong_place_is_a_fault(text: str, key: str, wor
     assert words in str(fault)
 
 
+@pytest.mark.parametrize("value", ["1", "true", "2026-01-01", '["a", "b"]', "{ x = 1 }", '""', '"  "', '"\\t"'])
+@pytest.mark.parametrize(("path", "key"), [("store", "central_path.path"), ("site", "site_path.default.path")])
+def test_a_path_that_is_not_one_is_one_fault_and_not_the_folder_of_the_configuration(path: str, key: str, value: str) -> None:
+    """A path of spaces was the folder of the configuration: everything in it was the site, or was written next to it."""
+    fault = the_fault(FOLDERS.replace(f'"{path}"', value) + '[journal]\npath = "j/journal.db"\n')
+    assert fault.key == key
+    assert ("missing" if value.startswith('"') else "not a text") in str(fault)
+
+
+@pytest.mark.parametrize("value", ["1", "[1]"])
+def test_a_pattern_that_is_not_a_text_is_one_fault(value: str) -> None:
+    assert "not a text" in str(the_fault(NESTED + f"[site_path.OMOP]\npattern = {value}\n"))
+
+
+def test_a_list_in_the_place_of_a_text_is_not_put_in_quotes() -> None:
+    fault = the_fault(FOLDERS + '[configuration]\nsupported_modalities = ["OMOP"]\n')
+    assert "list" in fault.problem
+    assert "without brackets" in fault.remedy
+
+
+@pytest.mark.parametrize("text", [NESTED + "[journal.local]\npath = {}\n", FOLDERS + '[journal]\npath = "j/journal.db"\nlocal_path = {}\n'])
+def test_the_local_journal_is_not_an_address(text: str) -> None:
+    """A folder “az:” was looked for on this computer, and the journal was never in the cloud."""
+    fault = the_fault(text.format('"az://container/journal.db"'))
+    assert fault.key in ("journal.local.path", "journal.local_path")
+    assert "cloud journal" in fault.remedy
+
+
 def test_the_store_must_not_lie_in_the_site() -> None:
     for store in ("site", "site/store"):
         assert the_fault(FOLDERS.replace('"store"', f'"{store}"')).key == "central_path.path"

@@ -157,7 +157,7 @@ def check(
     order = _order(reading.value("order"), modalities)
     cluster = _cluster(reading.value("cluster"))
     rules_file, rules_off = read_rules(reading, file.parent)
-    report = read_report(reading, environ)
+    report = read_report(reading, file.parent, environ)
     check_sites(reading, sites, central)
 
     warnings = tuple(findings.warnings)
@@ -349,6 +349,8 @@ def _sites(reading: Reading, places: Places, modalities: tuple[str, ...]) -> dic
 def _pattern(layout: Layout, value: Value, modality: str, per_patient: bool) -> Pattern | None:
     default = FLAT_DEFAULTS[modality] if layout is Layout.FLAT else DEFAULTS[modality]
     text = value.text() if value.given else OMOP_PER_PATIENT if modality == "OMOP" and per_patient else default
+    if not text:
+        return None  # not a text, which is a fault already
     try:
         return Pattern.parse(text)
     except PatternError as error:

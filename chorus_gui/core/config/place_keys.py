@@ -65,7 +65,7 @@ class Places:
             return self._place("site", value, tuple(SCHEMES.values()), modality)
         own = as_tables(self.reading.table("site_path").get(modality))
         default = self.reading.value("site.path", DEFAULT)
-        if value.raw == "" and "path" in own:
+        if not value.given and "path" in own:
             value.fault("The path of this modality is empty.", "Enter it, or remove the key.")
         elif own and default.given:
             value.fault(
@@ -77,7 +77,12 @@ class Places:
         return None
 
     def local_journal(self, value: Value, text: str) -> Path:
-        """The journal file on this computer; a fault if it is only where the older tools would have looked for it."""
+        """The journal file on this computer; a fault for an address, or if it is only where the older tools would have looked for it."""
+        if "://" in text:
+            value.fault(
+                f"The local journal is a file on this computer, and {quote(text)} is an address.",
+                "Write the address as the path of the cloud journal. Name a file here, such as “journal.db”, or remove the key.",
+            )
         beside = Path(os.path.normpath(self.base / text))
         working = Path(os.path.normpath(Path.cwd() / text))
         try:
@@ -96,6 +101,8 @@ class Places:
 
     def _place(self, place: str, value: Value, kinds: tuple[PlaceKind, ...], modality: str = DEFAULT) -> Place | None:
         text = value.text()
+        if not text:
+            return None  # not a text, which is a fault already: the configuration's folder would be another place
         scheme, separator, rest = text.partition("://")
         if not separator:
             return Place(PlaceKind.FOLDER, text, Path(os.path.normpath(self.base / text)))

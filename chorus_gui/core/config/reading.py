@@ -104,8 +104,8 @@ class Value:
 
     @property
     def given(self) -> bool:
-        """The file has the key, and not as an empty text."""
-        return self.raw is not None and self.raw != ""
+        """The file has the key, and not as a text that is empty or has only spaces."""
+        return self.raw is not None and not (isinstance(self.raw, str) and not self.raw.strip())
 
     def fault(self, problem: str, remedy: str = "", suggestion: str = "") -> None:
         """Note a fault of this key."""
@@ -120,7 +120,10 @@ class Value:
         if self.raw is None:
             return ""
         if not isinstance(self.raw, str):
-            self.fault("The value is not a text.", "Put it in quotes.")
+            if isinstance(self.raw, (list, dict)):
+                self.fault("The value is a list or a table, not a text.", "Write one text in quotes, without brackets.")
+            else:
+                self.fault("The value is not a text.", "Put it in quotes.")
             return ""
         text = self.raw.strip() if self.key.kind is Kind.SECRET else self.raw.strip(" ")
         if any(ord(char) < 32 or ord(char) == 127 for char in text):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 from chorus_gui.core.config.credentials import Secret
 from chorus_gui.core.config.hosts import Host
@@ -16,13 +18,24 @@ LONGEST_S = 3600
 _ADDRESS = re.compile(r"[^\s@<>,;:\"()\\[\]]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,253}[A-Za-z0-9])?", re.ASCII)
 
 
-def read_report(reading: Reading, environ: Mapping[str, str]) -> ReportSettings:
-    """Who gets a message; faults for what cannot be used.  The credential store is not asked: that is done when a mail is sent."""
+def read_report(reading: Reading, base: Path, environ: Mapping[str, str]) -> ReportSettings:
+    """Who gets a message; faults for what cannot be used.  The credential store is not asked: that is done when a mail is sent.
+
+    ``base`` is the configuration file's folder, where a relative path of the hook begins: a scheduler starts it in any folder.
+    """
     seconds = reading.value("report.hook_seconds")
     limit = seconds.number(60)
     if limit > LONGEST_S:
         seconds.fault(f"The number is too large; the largest is {LONGEST_S:,}.", "Write a smaller one, for example 60.")
-    return ReportSettings(_when(reading.value("report.when")), reading.value("report.hook").texts(), float(limit), _mail(reading, environ))
+    hook = _hook(reading.value("report.hook").texts(), base)
+    return ReportSettings(_when(reading.value("report.when")), hook, float(limit), _mail(reading, environ))
+
+
+def _hook(words: tuple[str, ...], base: Path) -> tuple[str, ...]:
+    """A program and its arguments.  A name without a folder is looked up by the system."""
+    if not words or os.path.basename(words[0]) == words[0]:
+        return words
+    return (os.path.normpath(base / words[0]), *words[1:])
 
 
 def _when(value: Value) -> tuple[str, ...]:
