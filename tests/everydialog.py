@@ -32,7 +32,7 @@ from chorus_gui.core.custody.state import CustodyState, State
 from chorus_gui.core.errors import ChorusError, Why
 from chorus_gui.core.model import Tally
 from chorus_gui.core.passes import Pass
-from chorus_gui.core.review.values import Branch, Query, TreeNode
+from chorus_gui.core.review.values import TREE_KINDS, Branch, Query, TreeNode
 from chorus_gui.core.waiting import Waiting
 from chorus_gui.ui import intents, readiness_intents
 from chorus_gui.ui.assistant import Assistant
@@ -253,7 +253,13 @@ class EveryDialog:
         page, ask = self.window.page("review"), review_questions
         assert isinstance(page, ReviewPage)
         folder = TreeNode(
-            Branch("1000004", "1000004/Images/CT/40711/52085/"), "Images/CT/40711/52085", True, Tally(1204, 9_000), 1204, 0, (0,) * 9
+            Branch("1000004", "1000004/Images/CT/40711/52085/"),
+            "Images/CT/40711/52085",
+            True,
+            Tally(1204, 9_000),
+            1204,
+            0,
+            (0,) * len(TREE_KINDS),
         )
         error = ChorusError(
             "The held-back list could not be read.", meaning="What is known here stays held back.", remedy="Check the network."

@@ -385,7 +385,7 @@ def sums(parts: Iterable[tuple[str, Tally]]) -> dict[str, Tally]:
 class DiffSummary:
     """What a review found: ``by_modality[modality][kind]``.  ``renamed`` counts pairs (their halves are counted too: ``halves[modality][kind]``).
 
-    What is held back is in neither of them: ``excluded`` counts those changes, and ``excluded_bytes`` adds up their sizes.
+    What is held back is in neither of them: ``excluded`` counts those changes, a renamed file once, and ``excluded_bytes`` adds up their sizes.
     ``left_out`` says what the configuration excludes, "" if nothing.  ``litter`` are files to upload that a system or a program probably left, and that are not held back.
     ``vanished`` counts entries of the journal that are no longer on the site, and that append mode ignores.
     ``newest_unmatched_us`` is the latest time (microseconds since 1970) of the files that match no pattern, None if no time is known;

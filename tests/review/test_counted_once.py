@@ -5,16 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from commands import Run
 from pytestqt.qtbot import QtBot
 from world import World
 
 from chorus_gui.app import facts
-from chorus_gui.app.values import ReviewFacts
+from chorus_gui.app.site_status import Known, submission_warnings
+from chorus_gui.app.values import CustodyFacts, ReviewFacts
+from chorus_gui.core.custody.state import State as Custody
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import ChangeKind, Grade, Mode
 from chorus_gui.core.review.changes import select_ids
+from chorus_gui.core.review.holds import Holds
 from chorus_gui.core.review.staging import Staging
-from chorus_gui.core.review.values import ACTIONABLE, Query
+from chorus_gui.core.review.values import ACTIONABLE, Hold, Query
 from chorus_gui.ui.dialogs.approve import facts as told
 from chorus_gui.ui.pages.review_parts import Tiles
 from chorus_gui.ui.state import SessionState
@@ -68,6 +72,19 @@ def test_the_tiles_count_each_change_once(qtbot: QtBot, world: World) -> None:
     tiles.show_summary(reviewed(world, Mode.FULL).summary)
     counts = {name: tile._number.text() for name, tile in tiles.tiles.items() if tile.isEnabled()}
     assert counts == {"added": "1", "deleted": "4", "renamed": "2"}
+
+
+def test_a_renamed_file_that_is_held_back_is_one_change_in_every_place(qtbot: QtBot, world: World, run: Run) -> None:
+    with Holds(world.journal) as holds:
+        holds.add([Hold("", "", "1002", "to be checked", "anna", 5)])
+    review, tiles = reviewed(world, Mode.FULL), Tiles()
+    qtbot.addWidget(tiles)
+    tiles.show_summary(review.summary)
+    assert tiles.tiles["held"]._number.text() == "2"
+    assert any(text == "2 changes are held back, and will not be submitted." for _, text in told(SessionState(), review))
+    known = Known(CustodyFacts(Custody.MINE, "", may_write=True, can_check_in=True), review=review)
+    assert "2 changes are held back." in submission_warnings(known)
+    assert "2 changes are held back." in run(world, "journal", "update", "--dry-run")[1]
 
 
 def test_approve_names_lost_patients_and_renames(world: World) -> None:

@@ -16,7 +16,8 @@ from chorus_gui.core.custody import beside
 from chorus_gui.core.errors import ReviewError, SideFileUnreadableError
 from chorus_gui.core.review import hold_list
 from chorus_gui.core.review.hold_list import HoldList, parse, target_of
-from chorus_gui.core.review.holds import Holds, _json  # pyright: ignore[reportPrivateUsage]
+from chorus_gui.core.review.holds import Holds
+from chorus_gui.core.review.staging import json_ids
 from chorus_gui.core.review.values import Hold
 from chorus_gui.core.untrusted import json_value
 
@@ -114,7 +115,7 @@ def test_lines_that_end_elsewhere_mean_the_same_as_in_one_piece(data: str) -> No
 @pytest.mark.parametrize("count", [0, 1, 999, 1_000, 1_001, 2_500])
 def test_a_long_selection_becomes_text_in_parts(count: int) -> None:
     with patch("chorus_gui.core.review.holds.json.dumps", wraps=json.dumps) as dumps:
-        assert json.loads(_json(range(count))) == [*range(count)]
+        assert json.loads(json_ids(range(count))) == [*range(count)]
     assert all(len(call.args[0]) <= 1_000 for call in dumps.call_args_list)
 
 

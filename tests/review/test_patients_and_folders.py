@@ -58,7 +58,7 @@ def test_patients_and_folders_have_sums(tmp_path: Path, indexed: bool) -> None:
         assert short(level(staging, Query(), None)) == [
             ("", 2, 101, 1, 0, False),
             ("1", 4, 45, 2, 2, False),
-            ("2", 4, 61, 3, 0, False),
+            ("2", 3, 31, 2, 0, False),
             ("3", 2, 8, 0, 2, False),
         ]
         assert short(level(staging, Query(), Branch("1"))) == [("Images", 3, 40, 1, 2, False), ("Waveforms", 1, 5, 1, 0, True)]
@@ -74,17 +74,18 @@ def test_patients_and_folders_have_sums(tmp_path: Path, indexed: bool) -> None:
         assert short(level(staging, Query(), Branch("4"))) == []
 
 
-def test_the_kinds_are_counted_and_both_halves_of_a_renamed_file(tmp_path: Path) -> None:
+def test_the_kinds_are_counted_and_a_renamed_file_once(tmp_path: Path) -> None:
     with make(tmp_path / "review.db", list(ROWS)) as staging:
         two = nodes(level(staging, Query(), None))[2]
         assert {kind: n for kind, n in zip(TREE_KINDS, two.kinds, strict=True) if n} == {
             "added": 1,
-            "renamed to": 1,
-            "renamed from": 1,
+            "renamed": 1,
             "problem": 1,
         }
-        assert (two.tally.files, two.changes) == (4, 3)
-        assert [node.changes for node in nodes(level(staging, Query(), None, "files"))] == [2, 2, 3, 4], "sorted by what is shown"
+        old, new = (nodes(level(staging, Query(search=name), None))[0] for name in ("old", "new"))
+        assert old.kinds[TREE_KINDS.index("renamed from")] == new.kinds[TREE_KINDS.index("renamed to")] == 1
+        assert two.tally == Tally(3, 31), "the file is counted once, and its size"
+        assert [node.tally.files for node in nodes(level(staging, Query(), None, "files"))] == [2, 2, 3, 4], "sorted by what is shown"
         assert all(sum(node.kinds) == node.tally.files for node in nodes(level(staging, Query(), None)))
 
 
@@ -99,7 +100,7 @@ def test_a_level_has_only_what_the_query_finds_in_its_order(tmp_path: Path) -> N
         }
     assert names[("name", True)] == ["3", "2", "1", ""]
     assert names[("files", True)] == ["1", "2", "", "3"]
-    assert names[("bytes", False)] == ["3", "1", "2", ""]
+    assert names[("bytes", False)] == ["3", "2", "1", ""]
     assert names[("held", True)] == ["1", "3", "", "2"]
 
 

@@ -169,12 +169,12 @@ def test_the_order_of_the_patients(staging: Staging, order: str, descending: boo
 def test_what_there_is_of_each_patient(staging: Staging) -> None:
     """A problem of the site cannot be held back; what is held back cannot be held back again."""
     assert patients(staging, Query(order="patient")) == [
-        PatientChanges(None, Tally(2, 40), 1, 0),
-        PatientChanges("1", Tally(5, 52), 3, 2),
-        PatientChanges("2", Tally(2, 100), 2, 0),
-        PatientChanges("3", Tally(1, 70), 1, 0),
+        PatientChanges(None, 2, Tally(2, 40), 1, 0),
+        PatientChanges("1", 5, Tally(5, 52), 3, 2),
+        PatientChanges("2", 2, Tally(2, 100), 2, 0),
+        PatientChanges("3", 1, Tally(1, 70), 1, 0),
     ]
-    assert patients(staging, Query(excluded=True)) == [PatientChanges("1", Tally(2, 22), 0, 2)]
+    assert patients(staging, Query(excluded=True)) == [PatientChanges("1", 2, Tally(2, 22), 0, 2)]
 
 
 def test_changes_come_in_the_order_in_which_their_ids_are_named(staging: Staging) -> None:

@@ -38,15 +38,15 @@ def test_patients_come_in_the_order_of_the_changes(many: Staging) -> None:
         for query in (Query(), Query(search="7.dcm"), Query(kinds=(ChangeKind.ADDED,), order="size", descending=True)):
             ids = select_ids(many, replace(query, by_patient=True))
             start = 0
-            for patient, tally, *_ in patients(many, query):
-                found = by_ids(many, ids[start : start + tally.files])
+            for patient, lines, tally, *_ in patients(many, query):
+                found = by_ids(many, ids[start : start + lines])
                 assert {change.patient_id for change in found} == {patient}
                 assert sum(change.size or 0 for change in found) == tally.bytes
                 if query.order == "size":
                     assert [change.size for change in found] == sorted((change.size or 0 for change in found), reverse=True)
-                start += tally.files
+                start += lines
             assert start == len(ids) > 0
-        assert patients(many, Query(kinds=(ChangeKind.UPDATED,))) == [(None, Tally(1, 7), 1, 0)]
+        assert patients(many, Query(kinds=(ChangeKind.UPDATED,))) == [(None, 1, Tally(1, 7), 1, 0)]
 
 
 def test_every_order_and_filter_finds_the_same_with_and_without_indexes(many: Staging, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from chorus_gui.ui.models.patients import Groups, merged
 
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=8), st.data())
 def test_rows_and_positions_agree(sizes: list[int], data: st.DataObject) -> None:
-    groups = Groups([PatientChanges(str(n), Tally(size, size)) for n, size in enumerate(sizes)])
+    groups = Groups([PatientChanges(str(n), size, Tally(size, size)) for n, size in enumerate(sizes)])
     opened = data.draw(st.sets(st.integers(0, len(sizes) - 1)))
     groups.set_open(opened, opened=True)
     expected: list[tuple[int, int | None]] = []
@@ -148,7 +148,7 @@ def test_headings_and_changes_have_one_order(mixed: Path, order: str, descending
     with Staging.open(mixed) as staging:
         headings = patients(staging, query)
         changes = by_ids(staging, select_ids(staging, query))
-    below = [item.patient for item in headings for _ in range(item.tally.files)]
+    below = [item.patient for item in headings for _ in range(item.lines)]
     assert below == [change.patient_id for change in changes]
     if order == "size":
         assert [item.tally.bytes for item in headings] == sorted((item.tally.bytes for item in headings), reverse=descending)

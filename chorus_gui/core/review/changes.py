@@ -12,8 +12,9 @@ from dataclasses import fields
 from typing import Any
 
 from chorus_gui.core.model import Change, ChangeKind, DiffSummary, Row, Tally
-from chorus_gui.core.review.staging import Staging
-from chorus_gui.core.review.values import ACTIONABLE, CAN_BE_HELD, LITTER, PATIENT, Hold, PatientChanges, Query, named_patients
+from chorus_gui.core.review.counting import SIZE, again, groups
+from chorus_gui.core.review.staging import Staging, json_ids
+from chorus_gui.core.review.values import ACTIONABLE, CAN_BE_HELD, HELD_SUMS, LITTER, PATIENT, Hold, PatientChanges, Query, named_patients
 
 _KIND = {kind.value: kind for kind in ChangeKind}
 _FIELDS = [field.name for field in fields(Change)]
@@ -25,6 +26,7 @@ _COLUMNS = ", ".join("old_id" if name == "old" else name for name in _FIELDS)
 _OLD_COLUMNS = f"id, old_id, modality, path, {', '.join(_OLD)}"
 """A change's id, then the fields of its row: most changes of a first submission have none."""
 _PIECE = 100_000
+_TO_DO = "NOT excluded AND NOT done"
 
 
 def select_ids(staging: Staging, query: Query) -> array[int]:
@@ -46,24 +48,33 @@ def select_ids(staging: Staging, query: Query) -> array[int]:
 
 
 def changes_found(staging: Staging, query: Query, found: int) -> int:
-    """How many changes ``query`` finds in ``found`` lines: a renamed file of which it finds both halves counts once."""
+    """How many changes the ``found`` lines are that ``query`` finds."""
     where, values = query.where()
-    to, back = staging.db.execute(
-        f"SELECT coalesce(sum(kind = 'added'), 0), coalesce(sum(kind = 'deleted'), 0) FROM change WHERE pair IS NOT NULL AND {where}",
-        values,
-    ).fetchone()
-    return found - min(to, back)
+    return found - _again(staging, where, values).files
+
+
+def holdable(staging: Staging, ids: Sequence[int]) -> int:
+    """How many changes of these lines can be held back, and are not."""
+    where, chosen = f"id IN (SELECT value FROM json_each(?1)) AND {CAN_BE_HELD} AND NOT excluded", json_ids(ids)
+    (lines,) = staging.db.execute(f"SELECT count(*) FROM change WHERE {where}", (chosen,)).fetchone()
+    return lines - _again(staging, where, (chosen,)).files
+
+
+def _again(staging: Staging, where: str, values: Sequence[Any]) -> Tally:
+    """What of the lines that ``where`` finds does not count."""
+    twice = values if "?1" in where else (*values, *values)
+    sql = f"SELECT count(*), coalesce(sum({SIZE}), 0) FROM change AS line WHERE kind = 'deleted' AND pair IS NOT NULL AND ({where}) AND {again(where)}"
+    return Tally(*staging.db.execute(sql, twice).fetchone())
 
 
 def patients(staging: Staging, query: Query) -> list[PatientChanges]:
     """How much ``query`` finds of each patient, in the order in which ``by_patient`` brings them."""
-    where, values = query.where()
-    rows = staging.db.execute(
-        f"SELECT {PATIENT}, count(*), coalesce(sum(coalesce(size, old_size)), 0), sum({CAN_BE_HELD} AND NOT excluded), sum(excluded) "
-        f"FROM change WHERE {where} GROUP BY 1 ORDER BY {', '.join(query.patient_terms())}",
-        values,
-    )
-    return [PatientChanges(patient, Tally(files, size), holdable, held) for patient, files, size, holdable, held in rows]
+    table, values = groups(PATIENT, (), *query.where(), {"bytes": SIZE, **HELD_SUMS}, {})
+    order = ", ".join(query.patient_terms("bytes", "grp"))
+    rows = staging.db.execute(f"SELECT grp, lines, again, bytes, holdable, held FROM {table} ORDER BY {order}", values)
+    return [
+        PatientChanges(patient, lines, Tally(lines - twice, size), holdable, held) for patient, lines, twice, size, holdable, held in rows
+    ]
 
 
 def by_ids(staging: Staging, ids: Sequence[int]) -> list[Change]:
@@ -110,6 +121,7 @@ def prepare(staging: Staging) -> None:
     staging.db.execute("CREATE INDEX IF NOT EXISTS change_kind ON change (kind, modality, path)")
     staging.db.execute(f"CREATE INDEX IF NOT EXISTS change_patient ON change ({PATIENT})")
     staging.db.execute("CREATE INDEX IF NOT EXISTS change_held ON change (kind) WHERE excluded")
+    staging.db.execute("CREATE INDEX IF NOT EXISTS change_renamed ON change (kind) WHERE pair IS NOT NULL")
 
 
 def summary(staging: Staging) -> DiffSummary:
@@ -117,17 +129,16 @@ def summary(staging: Staging) -> DiffSummary:
     by_modality: dict[str, dict[ChangeKind, Tally]] = {}
     for modality, kind, files, size in staging.db.execute("SELECT modality, kind, files, bytes FROM tally ORDER BY modality, kind"):
         by_modality.setdefault(modality, {})[ChangeKind(kind)] = Tally(files, size)
-    excluded = Tally()
+    excluded = Tally() - _again(staging, "excluded", ())
     for modality, kind, files, size in staging.db.execute(
-        "SELECT modality, kind, count(*), coalesce(sum(coalesce(size, old_size)), 0) FROM change WHERE excluded GROUP BY modality, kind"
+        f"SELECT modality, kind, count(*), coalesce(sum({SIZE}), 0) FROM change WHERE excluded GROUP BY modality, kind"
     ):
         kinds, held = by_modality.setdefault(modality, {}), Tally(files, size)
         kinds[ChangeKind(kind)] = kinds.get(ChangeKind(kind), Tally()) - held
         excluded += held
     halves: dict[str, dict[ChangeKind, Tally]] = {}
     for modality, kind, files, size in staging.db.execute(
-        "SELECT modality, kind, count(*), coalesce(sum(coalesce(size, old_size)), 0) FROM change WHERE pair IS NOT NULL AND NOT excluded "
-        "GROUP BY modality, kind"
+        f"SELECT modality, kind, count(*), coalesce(sum({SIZE}), 0) FROM change WHERE pair IS NOT NULL AND NOT excluded GROUP BY modality, kind"
     ):
         halves.setdefault(modality, {})[ChangeKind(kind)] = Tally(files, size)
     notes: list[str] = []
@@ -240,7 +251,7 @@ def summed(by_modality: Mapping[str, Mapping[ChangeKind, Tally]]) -> dict[Change
 def to_do_by_modality(staging: Staging) -> dict[str, dict[ChangeKind, Tally]]:
     """The same, by modality."""
     rows = staging.db.execute(
-        "SELECT modality, kind, count(*), coalesce(sum(coalesce(size, old_size)), 0) FROM change WHERE NOT excluded AND NOT done "
+        f"SELECT modality, kind, count(*), coalesce(sum({SIZE}), 0) FROM change WHERE {_TO_DO} "
         f"AND +kind IN ({','.join(repr(kind.value) for kind in ACTIONABLE)}) GROUP BY +modality, +kind"
     )
     out: dict[str, dict[ChangeKind, Tally]] = {}
@@ -252,8 +263,8 @@ def to_do_by_modality(staging: Staging) -> dict[str, dict[ChangeKind, Tally]]:
 def renamed_to_do(staging: Staging) -> dict[str, Tally]:
     """The renamed files of which both halves are in :func:`to_do`, by modality; each counts once."""
     rows = staging.db.execute(
-        "SELECT a.modality, count(*), sum(a.size) FROM change d JOIN change a ON a.id = d.pair WHERE d.pair IS NOT NULL AND d.kind = 'deleted' "
-        "AND NOT d.excluded AND NOT d.done AND NOT a.excluded AND NOT a.done GROUP BY a.modality"
+        f"SELECT modality, count(*), sum({SIZE}) FROM change AS line WHERE kind = 'deleted' AND pair IS NOT NULL AND {_TO_DO} AND {again(_TO_DO)} "
+        "GROUP BY +modality"
     )
     return {modality: Tally(files, size) for modality, files, size in rows}
 
@@ -261,14 +272,11 @@ def renamed_to_do(staging: Staging) -> dict[str, Tally]:
 def done(staging: Staging) -> Tally:
     """What is recorded already; a renamed file counts once."""
     return Tally(
-        *staging.db.execute(
-            "SELECT count(*), coalesce(sum(size), 0) FROM change WHERE done AND NOT (kind = 'deleted' AND pair IS NOT NULL "
-            "AND EXISTS (SELECT 1 FROM change a WHERE a.id = change.pair AND a.done))"
-        ).fetchone()
+        *staging.db.execute(f"SELECT count(*), coalesce(sum(size), 0) FROM change AS line WHERE done AND NOT {again('done')}").fetchone()
     )
 
 
 def recorded(staging: Staging) -> dict[ChangeKind, Tally]:
     """What is recorded already, by kind; the two halves of a renamed file are two changes."""
-    rows = staging.db.execute("SELECT +kind, count(*), coalesce(sum(coalesce(size, old_size)), 0) FROM change WHERE done GROUP BY 1")
+    rows = staging.db.execute(f"SELECT +kind, count(*), coalesce(sum({SIZE}), 0) FROM change WHERE done GROUP BY 1")
     return {ChangeKind(kind): Tally(files, size) for kind, files, size in rows}

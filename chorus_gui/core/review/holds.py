@@ -26,14 +26,12 @@ from chorus_gui.core.model import MODALITIES
 from chorus_gui.core.own_database import own_database
 from chorus_gui.core.review import hold_list
 from chorus_gui.core.review.hold_list import HoldList, Release, Target, join, one_line, same_patient, target_of
-from chorus_gui.core.review.staging import Staging, staging_path
+from chorus_gui.core.review.staging import Staging, json_ids, staging_path
 from chorus_gui.core.review.values import CAN_BE_HELD, PATIENT, Hold, HoldsAct
 from chorus_gui.core.text_files import text_of
 from chorus_gui.core.untrusted import record, toml_tables
 
 _CHOSEN = "(SELECT value FROM json_each(?1))"
-_IDS = 1_000
-"""The number of ids that one call makes into text: a call for a long selection would keep the window waiting."""
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS hold (modality TEXT, path TEXT, patient_id TEXT, reason TEXT, held_by TEXT, at_us INTEGER,
@@ -218,7 +216,7 @@ class Holds:
             self._db.execute("DELETE FROM hold")
 
     def apply(self, staging: Staging) -> int:
-        """Mark the staged changes and pending files that are held back (both halves of a rename); how many changes."""
+        """Mark the staged changes and pending files that are held back (both halves of a rename); how many lines of the review."""
         db = staging.db
         holds = self.all()
         db.execute(
@@ -290,7 +288,7 @@ def hold_back(staging: Staging, holds: Holds, ids: Sequence[int], reason: str) -
     who, now = user_name(), time.time_ns() // 1000
     rows = staging.db.execute(
         f"SELECT DISTINCT modality, path FROM change WHERE (id IN {_CHOSEN} OR pair IN {_CHOSEN}) AND {CAN_BE_HELD}",
-        (_json(ids),),
+        (json_ids(ids),),
     ).fetchall()
     holds.add(Hold(modality, path, "", reason.strip(), who, now) for modality, path in rows)
     holds.apply(staging)
@@ -326,7 +324,7 @@ def released_patients(staging: Staging, holds: Holds, ids: Sequence[int]) -> lis
 def _released(staging: Staging, holds: Holds, ids: Sequence[int]) -> set[Target]:
     rows = staging.db.execute(
         f"SELECT modality, path, {PATIENT} FROM change WHERE id IN {_CHOSEN} UNION SELECT modality, path, {PATIENT} FROM change WHERE pair IN {_CHOSEN}",
-        (_json(ids),),
+        (json_ids(ids),),
     ).fetchall()
     patients = {patient for _, _, patient in rows if patient}
     before = renamed_from(staging, patients)
@@ -346,10 +344,6 @@ def _alike(target: Target) -> Target:
     """Equal for all spellings of one patient.  “0A1” and “A1” are perhaps two: a hold covers both, a release does not."""
     patient = target.patient_id
     return target._replace(patient_id=same_patient(patient)) if patient.isdecimal() and patient.isascii() else target
-
-
-def _json(ids: Sequence[int]) -> str:
-    return f"[{','.join(json.dumps([*ids[start : start + _IDS]])[1:-1] for start in range(0, len(ids), _IDS))}]"
 
 
 def show(staging: Staging, holds: Holds) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.model import ChangeKind, Tally
+from chorus_gui.core.review.counting import SIZE, again
 from chorus_gui.core.review.staging import Staging
 from chorus_gui.core.review.values import ACTIONABLE, PART, PATIENT, Part, PartCount, RenamedFolder, WhatChanged
 
@@ -118,10 +119,11 @@ def what_changed(staging: Staging, *, done: bool | None = None) -> WhatChanged:
     ``done``: only what is recorded already, or only what is not.
     """
     only = "" if done is None else f" AND done = {int(done)}"
+    counted = f"+kind IN ({_KINDS}) AND NOT excluded{only}"
     rows = staging.db.execute(
-        f"SELECT {PART} AS p, count(*), coalesce(sum(coalesce(size, old_size)), 0), "
+        f"SELECT {PART} AS p, count(*), coalesce(sum({SIZE}), 0), "
         f"count(DISTINCT CASE part WHEN 'renamed_folders' THEN folder WHEN 'new_patients' THEN {PATIENT} WHEN 'gone_patients' THEN {PATIENT} END) "
-        f"FROM change WHERE +kind IN ({_KINDS}) AND NOT excluded AND NOT (pair IS NOT NULL AND kind = 'deleted'){only} GROUP BY p"
+        f"FROM change AS line WHERE {counted} AND NOT {again(counted)} GROUP BY p"
     )
     found = {Part(part): PartCount(Part(part), groups, Tally(files, size)) for part, files, size, groups in rows}
     folders = staging.db.execute(

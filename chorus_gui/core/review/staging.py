@@ -28,6 +28,9 @@ FORMAT = 7
 CACHE = 16_384
 """KiB of memory for pages, and for each sort: what does not fit goes to files, so that memory does not grow with the site."""
 
+_IDS = 1_000
+"""The number of ids that one call makes into text: a call for a long selection would keep the window waiting."""
+
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 CREATE TABLE site (modality TEXT, path TEXT, patient_id TEXT, version TEXT, size INTEGER, mtime_us INTEGER);
@@ -65,6 +68,11 @@ def staging_path(journal: Path) -> Path:
 def command_staging_path(window: Path) -> Path:
     """Where the review of the last command of the command line is kept; ``window``: :func:`staging_path`."""
     return window.with_name(window.name.replace("review-", "command-"))
+
+
+def json_ids(ids: Sequence[int]) -> str:
+    """The ids of changes as JSON, for ``json_each``."""
+    return f"[{','.join(json.dumps([*ids[start : start + _IDS]])[1:-1] for start in range(0, len(ids), _IDS))}]"
 
 
 def _begin(path: Path) -> None:

@@ -7,24 +7,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from chorus_gui.core.review.counting import SIZE, groups
 from chorus_gui.core.review.staging import Staging
-from chorus_gui.core.review.values import CAN_BE_HELD, PATIENT, Branch, Query, TreeLevel
+from chorus_gui.core.review.values import HELD_SUMS, PATIENT, Branch, Query, TreeLevel
 
-_TO, _FROM = "sum(kind = 'added' AND pair IS NOT NULL)", "sum(kind = 'deleted' AND pair IS NOT NULL)"
-SUMS = (
-    f"count(*), coalesce(sum(coalesce(size, old_size)), 0), coalesce(sum({CAN_BE_HELD} AND NOT excluded), 0), sum(excluded), "
-    "sum(kind = 'added' AND pair IS NULL), sum(kind = 'updated'), sum(kind = 'deleted' AND pair IS NULL), "
-    f"{_TO}, {_FROM}, "
-    "sum(kind = 'moved'), sum(kind = 'restored'), sum(kind = 'problem'), sum(kind = 'unmatched')"
-)
+_COUNTS = {"bytes": SIZE, **HELD_SUMS}
+_KINDS = {
+    "n_added": "sum(kind = 'added' AND pair IS NULL)",
+    "n_updated": "sum(kind = 'updated')",
+    "n_deleted": "sum(kind = 'deleted' AND pair IS NULL)",
+    "n_to": "sum(kind = 'added' AND pair IS NOT NULL)",
+    "n_from": "sum(kind = 'deleted' AND pair IS NOT NULL)",
+    "n_moved": "sum(kind = 'moved')",
+    "n_restored": "sum(kind = 'restored')",
+    "n_problem": "sum(kind = 'problem')",
+    "n_unmatched": "sum(kind = 'unmatched')",
+}
+NUMBERS = "lines - again, bytes, holdable, held, n_added, n_updated, n_deleted, again, n_to - again, n_from - again, n_moved, n_restored, n_problem, n_unmatched"
 """SQL: the numbers of a :class:`TreeNode`, in the order of :meth:`TreeLevel.add`."""
 
-SORTS = {
-    "name": "1",
-    "files": f"count(*) - min({_TO}, {_FROM})",
-    "bytes": "coalesce(sum(coalesce(size, old_size)), 0)",
-    "held": "sum(excluded)",
-}
+SORTS = {"name": "grp", "files": "lines - again", "bytes": "bytes", "held": "held"}
 """What a level can be sorted by: name → SQL.  Where these are equal, the name decides."""
 
 _FOLDER = "rtrim(path, replace(path, '/', ''))"
@@ -34,10 +36,10 @@ _FOLDER = "rtrim(path, replace(path, '/', ''))"
 def level(staging: Staging, query: Query, branch: Branch | None, order: str = "name", *, descending: bool = False) -> TreeLevel:
     """What ``query`` finds directly below a part of the tree; None: the patients."""
     found = TreeLevel(branch)
-    by = f"{SORTS[order]}{' DESC' if descending else ''}, 1"
+    by = f"{SORTS[order]}{' DESC' if descending else ''}, grp"
     if branch is None:
-        where, values = query.where()
-        for patient, *numbers in staging.db.execute(f"SELECT {PATIENT}, {SUMS} FROM change WHERE {where} GROUP BY 1 ORDER BY {by}", values):
+        table, values = groups(PATIENT, (), *query.where(), _COUNTS, _KINDS)
+        for patient, *numbers in staging.db.execute(f"SELECT grp, {NUMBERS} FROM {table} ORDER BY {by}", values):
             found.add(patient, numbers, leaf=False)
         return found
     where, values = replace(query, branch=branch).where()
@@ -46,12 +48,10 @@ def level(staging: Staging, query: Query, branch: Branch | None, order: str = "n
         return found
     base = _common(lowest, highest)
     rest = "substr(path, length(?) + 1)"
-    rows = staging.db.execute(
-        f"SELECT substr({rest}, 1, instr({rest}, '/')), {SUMS}, min({_FOLDER}), max({_FOLDER}) FROM change WHERE {where} "
-        f"GROUP BY 1 ORDER BY {by}",
-        (base, base, *values),
-    )
-    for name, *numbers, low, high in rows:
+    name = f"substr({rest}, 1, instr({rest}, '/'))"
+    ends = {"low": f"min({_FOLDER})", "high": f"max({_FOLDER})"}
+    table, bound = groups(name, (base, base), where, values, _COUNTS, {**_KINDS, **ends})
+    for name, *numbers, low, high in staging.db.execute(f"SELECT grp, {NUMBERS}, low, high FROM {table} ORDER BY {by}", bound):
         if name:
             found.add(_common(low, high), numbers, leaf=low == high)
         else:

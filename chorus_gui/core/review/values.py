@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from chorus_gui.core.model import ChangeKind, DiffSummary, Tally
+from chorus_gui.core.review.counting import SIZE, again
 
 ACTIONABLE = (ChangeKind.ADDED, ChangeKind.UPDATED, ChangeKind.MOVED, ChangeKind.RESTORED, ChangeKind.DELETED)
 """The kinds that a submission carries out."""
@@ -19,16 +20,19 @@ CAN_BE_HELD = (
 )
 """SQL: a change that a submission carries out, or an entry of the journal that a person is asked about."""
 
+HELD_SUMS = {"holdable": f"{CAN_BE_HELD} AND NOT excluded", "held": "excluded"}
+"""SQL: a change that can be held back and is not; one that is held back."""
 
 PATIENT = "coalesce(patient_id, old_patient_id)"
 """SQL: the patient that a change belongs to, or NULL."""
+_SAME_PATIENT = f"{PATIENT} IS coalesce(line.patient_id, line.old_patient_id)"
 SORTS: dict[str, tuple[str, ...]] = {
     "id": (),
     "kind": ("kind", "modality", "path"),
     "modality": ("modality",),
     "path": ("path",),
     "patient": (PATIENT,),
-    "size": ("coalesce(size, old_size)",),
+    "size": (SIZE,),
     "mtime": ("coalesce(mtime_us, old_mtime_us)",),
 }
 """What a table can be sorted by: name → SQL expressions.  "id" is the order of the walk; it decides where these are equal."""
@@ -180,34 +184,39 @@ class Query:
             self.excluded or self.patient is not None or self.branch is not None or (self.renamed and not self.kinds)
         )  # found first, then sorted
         terms = [f"{'+' if few else ''}{term}{' DESC' if self.descending else ''}" for term in (*SORTS[self.order], "id")]
-        order = ", ".join([*self.patient_terms(f"OVER (PARTITION BY {PATIENT})"), *terms] if self.by_patient else terms)
         limit = f" LIMIT {int(self.limit)}" if self.limit is not None else ""
-        return f"SELECT {columns} FROM change WHERE {where} ORDER BY {order}{limit}", values
+        if self.by_patient:
+            size = f"CASE WHEN {again(where, _SAME_PATIENT)} THEN 0 ELSE {SIZE} END"
+            whose = self.patient_terms(f"coalesce(sum({size}) OVER (PARTITION BY {PATIENT}), 0)", PATIENT)
+            terms, values = [*whose, *terms], values * 2 if self.order == "size" else values
+        return f"SELECT {columns} FROM change AS line WHERE {where} ORDER BY {', '.join(terms)}{limit}", values
 
-    def patient_terms(self, over: str = "") -> list[str]:
-        """SQL: the order of the patients.  By size it is the sum of their files, ``over`` the window that adds them up; otherwise the ID, and
-        what belongs to no patient comes first."""
+    def patient_terms(self, size: str, patient: str) -> list[str]:
+        """SQL: the order of the patients.  By size it is the sum of their files (``size``, SQL); otherwise the ID (``patient``, SQL), and what
+        belongs to no patient comes first."""
         down = " DESC" if self.descending else ""
-        if self.order == "size":
-            return [f"coalesce(sum(coalesce(size, old_size)) {over}, 0){down}", PATIENT]
-        return [f"{PATIENT}{down if self.order == 'patient' else ''}"]
+        return [f"{size}{down}", patient] if self.order == "size" else [f"{patient}{down if self.order == 'patient' else ''}"]
 
 
 class PatientChanges(NamedTuple):
-    """What a query finds of one patient (None: of nobody).  ``holdable``: how many of the changes can be held back; ``held``: how many are."""
+    """What a query finds of one patient (None: of nobody), in so many ``lines``; the rest counts changes, as :mod:`.counting` says.
+
+    ``holdable``: how many can be held back and are not; ``held``: how many are.
+    """
 
     patient: str | None
+    lines: int
     tally: Tally
     holdable: int = 0
     held: int = 0
 
 
-TREE_KINDS = ("added", "updated", "deleted", "renamed to", "renamed from", "moved", "restored", "problem", "unmatched")
-"""What :attr:`TreeNode.kinds` counts, in its order: the kinds, and the two halves of a renamed file in the places of their own."""
+TREE_KINDS = ("added", "updated", "deleted", "renamed", "renamed to", "renamed from", "moved", "restored", "problem", "unmatched")
+"""What :attr:`TreeNode.kinds` counts, in its order: the kinds, renamed files, and those of which only the new or the old name is there."""
 
 
 class TreeNode(NamedTuple):
-    """A patient or a folder, and the sum of what a query finds below it.  ``leaf``: it has no folders below it.
+    """A patient or a folder, and the sum of what a query finds below it: changes, as :mod:`.counting` says.  ``leaf``: it has no folders below it.
 
     ``name`` is the folder's path below the node around it.  ``holdable``: how many of the changes can be held back and are not; ``held``: how many are.
     """
@@ -219,11 +228,6 @@ class TreeNode(NamedTuple):
     holdable: int
     held: int
     kinds: tuple[int, ...]
-
-    @property
-    def changes(self) -> int:
-        """How many changes: a renamed file of which both halves are below it counts once."""
-        return self.tally.files - min(self.kinds[TREE_KINDS.index("renamed to")], self.kinds[TREE_KINDS.index("renamed from")])
 
 
 class TreeLevel:
@@ -239,7 +243,7 @@ class TreeLevel:
         self._numbers = array("q")
 
     def add(self, key: str | None, numbers: Iterable[int], *, leaf: bool, direct: bool = False) -> None:
-        """A node: its patient or folder, and files, bytes, ``holdable``, ``held`` and the kinds."""
+        """A node: its patient or folder, and changes, bytes, ``holdable``, ``held`` and the kinds."""
         self._keys.append(key)
         self._flags.append(leaf | direct << 1)
         self._numbers.extend(numbers)

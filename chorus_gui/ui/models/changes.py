@@ -127,7 +127,8 @@ class ChangesModel(QAbstractTableModel):
         if self._groups is None or not 0 <= row < self._groups.rows:
             return None
         number, position = self._groups.at(row)
-        return self._groups.items[number][:2] if position is None else None
+        item = self._groups.items[number]
+        return (item.patient, item.tally) if position is None else None
 
     def is_open(self, row: int) -> bool:
         """The changes below this heading are on screen."""
@@ -139,7 +140,7 @@ class ChangesModel(QAbstractTableModel):
         if groups is None:
             return row
         number, _ = groups.at(row)
-        top, count = groups.top(number), groups.items[number].tally.files
+        top, count = groups.top(number), groups.items[number].lines
         if groups.is_open(number) is not opened:
             if opened:
                 self.beginInsertRows(QModelIndex(), top + 1, top + count)

@@ -17,12 +17,12 @@ from chorus_gui.core.review.values import PatientChanges
 class Groups:
     """Headings and which of them are open.
 
-    A *position* counts changes in the order of the query, a *row* what is on screen.  ``items`` are in that order.
+    A *position* counts lines in the order of the query, a *row* what is on screen.  ``items`` are in that order.
     """
 
     def __init__(self, items: Sequence[PatientChanges]) -> None:
         self.items = items
-        self._starts = array("q", accumulate((item.tally.files for item in items), initial=0))
+        self._starts = array("q", accumulate((item.lines for item in items), initial=0))
         self._open = bytearray(len(items))
         self._tops = array("q", range(len(items) + 1))
 
@@ -59,7 +59,7 @@ class Groups:
         """Open or close headings."""
         for number in numbers:
             self._open[number] = opened
-        sizes = (1 + item.tally.files if opened else 1 for item, opened in zip(self.items, self._open, strict=True))
+        sizes = (1 + item.lines if opened else 1 for item, opened in zip(self.items, self._open, strict=True))
         self._tops = array("q", accumulate(sizes, initial=0))
 
     def open_like(self, other: Groups) -> None:

@@ -60,11 +60,8 @@ def state(node: TreeNode) -> Qt.CheckState | None:
 
 
 def kinds(node: TreeNode) -> str:
-    """What changed: “12 added, 3 deleted”, as many as :attr:`TreeNode.changes`."""
-    counts = dict(zip(TREE_KINDS, node.kinds, strict=True))
-    whole = min(counts["renamed to"], counts["renamed from"])
-    counts = {**counts, "renamed to": counts["renamed to"] - whole, "renamed from": counts["renamed from"] - whole, "renamed": whole}
-    return ", ".join(_count(kind, count) for kind, count in counts.items() if count)
+    """What changed: “12 added, 3 deleted”."""
+    return ", ".join(_count(kind, count) for kind, count in zip(TREE_KINDS, node.kinds, strict=True) if count)
 
 
 def _count(kind: str, count: int) -> str:
@@ -89,12 +86,12 @@ def spoken(node: TreeNode, *, opened: bool | None) -> str:
         Qt.CheckState.PartiallyChecked: "partly held back",
     }
     way = "" if opened is None else "open" if opened else "closed"
-    return ", ".join(part for part in (title(node), words.count_of(node.changes, "change"), box[state(node)], way) if part)
+    return ", ".join(part for part in (title(node), words.count_of(node.tally.files, "change"), box[state(node)], way) if part)
 
 
 TREE = (
     TreeColumn("Patient or folder", title, "Patient 1000123 Images/study_0001", "name"),
-    TreeColumn("Changes", lambda node: words.number(node.changes), "1,000,000", "files", right=True),
+    TreeColumn("Changes", lambda node: words.number(node.tally.files), "1,000,000", "files", right=True),
     TreeColumn("Size", lambda node: words.size(node.tally.bytes), "512.5 MB", "bytes", right=True),
     TreeColumn("Held back", held_text, "1,000 of 1,000", "held"),
     TreeColumn("What changed", kinds, "100 added, 100 deleted"),

@@ -180,7 +180,7 @@ class TreeView(QTableView):
 
 def about(node: TreeNode) -> str:
     """A node in sentences, for the details."""
-    said = [f"{words.count_of(node.changes, 'change')}, {words.size(node.tally.bytes)}: {kinds(node)}."]
+    said = [f"{words.count_of(node.tally.files, 'change')}, {words.size(node.tally.bytes)}: {kinds(node)}."]
     if node.held:
         said.append("All of it is held back." if not node.holdable else f"{held_text(node)} held back.")
     if state(node) is not None:
