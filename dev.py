@@ -211,7 +211,7 @@ def test(args: argparse.Namespace, rest: list[str]) -> None:
     if args.windows:
         call(PYTHON, ROOT / "installer" / "build.py", "test", *rest)
         return
-    workers = str(min((os.cpu_count() or 1) + 1, 6))  # many tests wait more than they compute
+    workers = str(min((os.cpu_count() or 1) + 2, 8))  # many tests wait more than they compute
     which = [*(["-m", "not slow"] if args.fast else []), *(["--cov", "--cov-report=term:skip-covered"] if args.coverage else [])]
     options = rest or ["-n", workers, "--dist", "worksteal", "--durations=12", *which]
     with ThreadPoolExecutor() as beside:  # the one mostly loads and unpacks, the other computes
@@ -220,6 +220,7 @@ def test(args: argparse.Namespace, rest: list[str]) -> None:
         tools.result()
     platform = os.environ.get("QT_QPA_PLATFORM", "offscreen")
     environment = {**os.environ, "QT_QPA_PLATFORM": platform}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # each of the hundreds of programs that tests start would compile everything
     memory = Path("/dev/shm")  # the tests' files are many and small, and a disk waits for each
     roomy = os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 4 * 2**30
     with tempfile.TemporaryDirectory(prefix="tests-", dir=memory if roomy else None, ignore_cleanup_errors=True) as folder:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import json
 import os
+import re
 import signal
 import socket
 import sys
@@ -40,10 +42,20 @@ if sys.platform == "win32":  # a screen that is none finds no fonts by itself th
     os.environ.setdefault("QT_QPA_FONTDIR", os.environ.get("CHORUS_TEST_FONTS") or os.path.join(os.environ["WINDIR"], "Fonts"))
 
 
+_numbers = itertools.count()
+
+
+@pytest.fixture
+def tmp_path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As pytest's own, which reads all folders of all earlier tests to find the next number: that took 8 ms after 5,000 tests."""
+    name = re.sub(r"\W", "_", request.node.name)[:30]
+    return tmp_path_factory.mktemp(f"{name}{next(_numbers)}", numbered=False)
+
+
 @pytest.fixture(autouse=True)
 def isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The program's own folders lie in a temporary one; no credential comes from the environment."""
-    monkeypatch.setenv("CHORUS_UPLOAD_HOME", str(tmp_path_factory.mktemp("home")))
+    """The program's own folders are in a temporary one; no credential comes from the environment."""
+    monkeypatch.setenv("CHORUS_UPLOAD_HOME", str(tmp_path_factory.mktemp(f"home{next(_numbers)}", numbered=False)))
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")  # nobody's real credentials are looked at
     monkeypatch.setenv("WAKEPY_FAKE_SUCCESS", "yes")  # a test asks no desktop for anything
     for name in list(os.environ):

@@ -313,7 +313,8 @@ def _requests() -> list[Operation]:
     """One for each ``Operation(…)`` in the package: its verb and its letter, with a name, and for a listing also without."""
     found: dict[tuple[str, str], Operation] = {}
     for file in Path(chorus_gui.__file__).parent.rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        text = file.read_text("utf-8")
+        for node in ast.walk(ast.parse(text)) if "Operation" in text else ():
             if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) == "Operation":
                 verb, _, needs = node.args
                 assert isinstance(verb, ast.Constant), f"{file}:{node.lineno}: the verb is not a literal"
