@@ -16,10 +16,10 @@ _NOISY = ("azure", "urllib3", "msal")
 def log_to_file(name: str, *, verbose: bool = False) -> logging.Handler | None:
     """Write the process's log to ``name`` in the log folder, from now on; None if that is impossible, which is not an error.
 
-    A handler that an earlier call made is replaced.
+    A handler that an earlier call made is replaced.  Without a file nothing is logged: Python would print it on the terminal.
     """
     logger = logging.getLogger()
-    for old in [handler for handler in logger.handlers if isinstance(handler, _Handler)]:
+    for old in [handler for handler in logger.handlers if isinstance(handler, (_Handler, _Nowhere))]:
         logger.removeHandler(old)
         old.close()
     for noisy in _NOISY:
@@ -27,6 +27,7 @@ def log_to_file(name: str, *, verbose: bool = False) -> logging.Handler | None:
     try:
         handler = _Handler(log_folder() / name, maxBytes=_BYTES, backupCount=_FILES, encoding="utf-8", delay=True)
     except (OSError, ComputerError):
+        logger.addHandler(_Nowhere())
         return None
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     handler.addFilter(RedactingFilter())
@@ -52,3 +53,7 @@ def log_failure(logger: logging.Logger, what: str, error: BaseException) -> None
 
 class _Handler(RotatingFileHandler):
     """A handler that :func:`log_to_file` made."""
+
+
+class _Nowhere(logging.NullHandler):
+    """In its place if there is no file."""

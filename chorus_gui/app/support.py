@@ -68,9 +68,11 @@ CUT = "…"
 def write_bundle(file: Path, config: Path | None, ctx: JobContext, *, with_paths: bool = False) -> tuple[str, ...]:
     """Write the bundle, for this user alone, completely or not at all; the names in it.  ``config`` is the open configuration file.
 
-    Raises :class:`UsageError` if it cannot be written.
+    Raises :class:`UsageError` if it cannot be written, or would replace a file that is not a ZIP file: a configuration or a journal.
     """
     try:
+        if file.is_file() and file.stat().st_size and not zipfile.is_zipfile(file):
+            raise UsageError(f"“{file}” exists already, and is not a ZIP file.", meaning="It was not changed.", remedy="Name another file.")
         with (
             private.replacing(file) as out,
             zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as bundle,

@@ -36,13 +36,17 @@ def config_file(args: argparse.Namespace) -> Path:
 
 
 def load_config(args: argparse.Namespace, report: Report) -> Config:
-    """The configuration; its warnings are printed."""
+    """The configuration; its warnings are printed.  Raises :class:`UsageError` if the command would write its output over what it needs."""
     from chorus_gui.app.configuration import load
 
     local = getattr(args, "local_journal", None)
     config = load(config_file(args), local_journal=Path(local) if local else None)
     for warning in config.warnings:
         report.warn(warning)
+    if output := getattr(args, "output_file", None):
+        from chorus_gui.app.outputs import check_output
+
+        check_output(config, Path(output))
     return config
 
 

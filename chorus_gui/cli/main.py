@@ -289,10 +289,11 @@ def _awake(*, long: bool) -> AbstractContextManager[None]:
 
 
 def entry() -> NoReturn:
-    """The console program."""
-    from chorus_gui.cli.report import discard
-
-    prepare()
+    """The console program.  Ctrl-C while it starts is an interruption, too."""
+    try:
+        prepare()
+    except KeyboardInterrupt:
+        raise SystemExit(Status.INTERRUPTED) from None
     if sys.argv[1:] == [WORKER_PROCESS]:
         from chorus_gui.app.worker_processes import main as serve
 
@@ -303,6 +304,8 @@ def entry() -> NoReturn:
         status = Status.INTERRUPTED
     except BrokenPipeError:  # argparse printed its help
         status = Status.DONE
+    from chorus_gui.cli.report import discard
+
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

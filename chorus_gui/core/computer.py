@@ -195,6 +195,8 @@ def _of_sqlite(error: sqlite3.DatabaseError, file: str) -> ComputerError | None:
         remedy = "Clear the local data (Tools menu, or delete the file)"
     elif clause == "another program has it open":
         remedy = "Close the other program"
+    elif clause in ("it is read-only", "it could not be opened"):
+        remedy = "Make sure that you are allowed to change the file and its folder"
     return ComputerError(
         f"Could not use {name[0].lower()}{name[1:]} in which CHoRUS Upload keeps reviews and results on this computer: {clause}.",
         meaning="The journal and the central store are not affected.",

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from custodyworld import BLOB, uploaded
@@ -117,6 +118,31 @@ CASES = [
     and (cloud, loss, witness) != (False, "an older copy", "kept copies")  # which is as old
 ]
 NAMES = [f"{NAMED[cloud]}-{loss}-{witness}" for cloud, loss, witness in CASES]
+
+
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_IOERR])
+def test_a_journal_that_cannot_be_read_lacks_no_history(code: int, cli: CommandLine, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody knows what it has.  “journal recover” was offered, and could not work; a kept copy can have less."""
+    found = site(world, cloud=False)
+    before, connect = found.journals(), opening.connect
+
+    def refused(path: Path, mode: Literal["ro", "rw", "rwc"]) -> sqlite3.Connection:
+        if path != world.journal:
+            return connect(path, mode)
+        error = sqlite3.OperationalError("refused")
+        error.sqlite_errorcode = code
+        raise error
+
+    monkeypatch.setattr(opening, "connect", refused)
+    for words in (*COMMANDS, "scan", "journal check", "journal recover --yes", "status", "doctor"):
+        ended = cli.run(words)
+        if words not in ("status", "doctor"):
+            assert ended.status == Status.NOT_STARTED, (words, ended)
+        assert found.journals() == before, words
+        said = (ended.said + ended.out).replace("\\", "/")
+        assert world.journal.as_posix() in said, (words, said)
+        for false in ("less history", "kept copy", "chorus-upload journal recover"):
+            assert false not in said, (words, said)
 
 
 @pytest.mark.parametrize(("cloud", "loss", "witness"), CASES, ids=NAMES)

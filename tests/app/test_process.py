@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from chorus_gui.app import process
+from chorus_gui.app.status import Status
+from chorus_gui.cli import main as cli
 
 ROOT = Path(__file__).resolve().parents[2]
 WITHOUT = """
@@ -42,6 +44,30 @@ def test_every_command_works_without_standard_streams(words: list[str], status: 
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, timeout=120, check=False)
     log = tmp_path / "home" / "log" / "chorus-upload.log"
     assert done.returncode == status, log.read_text("utf-8") if log.is_file() else ""
+
+
+def test_ctrl_c_while_the_program_starts_is_an_interruption(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It printed lines of the program."""
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "prepare", interrupted)
+    with pytest.raises(SystemExit) as stop:
+        cli.entry()
+    assert stop.value.code == Status.INTERRUPTED
+
+
+def test_an_error_is_printed_once_where_no_log_can_be_written(tmp_path: Path) -> None:
+    """Python printed the line for the log, too."""
+    (tmp_path / "file").write_bytes(b"")
+    environment = {**os.environ, "CHORUS_UPLOAD_HOME": str(tmp_path / "file" / "home")}
+    command = [sys.executable, "-m", "chorus_gui.cli", "-c", str(tmp_path / "none.toml"), "scan"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, timeout=120, check=False, capture_output=True, text=True, encoding="utf-8")
+    assert done.returncode == Status.NOT_STARTED
+    assert done.stderr.startswith("Error: "), done.stderr
+    assert "because of" not in done.stderr
+    assert len(done.stderr.splitlines()) == 1, done.stderr
 
 
 def test_streams_that_are_there_stay(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -258,6 +258,16 @@ def test_the_local_journal_is_not_an_address(text: str) -> None:
     assert "cloud journal" in fault.remedy
 
 
+def test_the_local_journal_is_not_the_configuration(tmp_path: Path) -> None:
+    """A check-out replaced it."""
+    assert the_fault(NESTED + '[journal.local]\npath = "./config.toml"\n').key == "journal.local.path"
+    file = tmp_path / "config.toml"
+    file.write_text(NESTED, "utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load(file, environ={}, local_journal=tmp_path / "x" / ".." / "config.toml")
+    assert "configuration file itself" in str(caught.value)
+
+
 def test_the_store_must_not_lie_in_the_site() -> None:
     for store in ("site", "site/store"):
         assert the_fault(FOLDERS.replace('"store"', f'"{store}"')).key == "central_path.path"

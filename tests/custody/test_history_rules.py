@@ -80,6 +80,7 @@ def test_the_fullest_copy_is_named_and_of_equal_ones_one_that_can_be_taken(tmp_p
         (of(0, evidence=True), "a journal shows that there was another journal."),
         (of(3, evidence=True), "a journal has 3 uploaded entries and 0 current files."),
         (of(0, evidence=True, files=2), "a journal has 0 uploaded entries and 2 current files."),
+        (of(1, files=1), "a journal has 1 uploaded entry and 1 current file."),
         (of(0, blank=True, problem="It is damaged."), "a journal cannot be used. It is damaged."),
         (of(0, blank=True), "a journal is empty."),
         (of(0, blank=True, missing=True), "a journal is missing."),

@@ -280,3 +280,17 @@ def test_a_user_without_a_home_folder_is_told_what_to_set(monkeypatch: pytest.Mo
     with pytest.raises(ComputerError, match="CHORUS_UPLOAD_HOME"):
         data_folder()
     assert list(tmp_path.iterdir()) == [], "a folder named ~ was made"
+
+
+@pytest.mark.parametrize(
+    ("code", "remedy"),
+    [(sqlite3.SQLITE_FULL, "Free space"), (sqlite3.SQLITE_READONLY, "allowed to change"), (sqlite3.SQLITE_CANTOPEN, "allowed to change")],
+)
+def test_space_does_not_make_a_file_writable(code: int, remedy: str, tmp_path: Path) -> None:
+    error = sqlite3.OperationalError("attempt to write a readonly database")
+    error.sqlite_errorcode = code
+    setattr(error, FILE_OF_OURS, str(tmp_path / "holds.db"))
+    fault = computer_fault(error)
+    assert isinstance(fault, ComputerError)
+    assert remedy in fault.remedy
+    assert ("Free space" in fault.remedy) == (code == sqlite3.SQLITE_FULL)

@@ -32,7 +32,7 @@ def check_file(case: Case) -> Iterator[Finding]:
         return
     except JournalError as error:
         why = "The journal lists what was submitted. Without it, every file counts as added."
-        kept = [copy for copy in backups.listing(path) if copy.readable]
+        kept = [copy for copy in backups.listing(path) if copy.readable] if isinstance(error, backups.OF_THE_CONTENT) else []
         remedy = f"Restore the kept copy {kept[0].path.name} (Journal → Kept copies)." if kept else error.remedy
         yield Finding(Grade.BAD, SUBJECT, error.what, why, remedy)
         return

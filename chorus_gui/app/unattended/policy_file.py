@@ -91,7 +91,7 @@ def read_policy_file(file: Path) -> Policy:
         fault = Fault(file.name, f"The file cannot be read as text: {error}.", "Save it again with the encoding “UTF-8”.", line=error.line)
         raise _error(file, [fault]) from error
     try:
-        tables = parse(text, file)
+        tables = parse(text, file, what="policy")
     except ConfigError as error:
         raise _error(file, error.faults) from error
     findings = Findings(key_lines(text))

@@ -148,7 +148,7 @@ def check(
     modalities = _modalities(reading)
     sites = _sites(reading, places, modalities)
     central = places.central()
-    journal = _journal(reading, places, central, local_journal)
+    journal = _journal(reading, places, central, file, local_journal)
     method = reading.value("upload_method").choice(_UPLOAD_METHODS, UploadMethod.BUILTIN)
     mode = reading.value("mode").choice(_MODES, Mode.APPEND)
     page_size, threads = reading.value("page_size").number(1000), reading.value("threads").number(8)
@@ -227,8 +227,8 @@ def _error(file: Path, faults: Sequence[Fault]) -> ConfigError:
     )
 
 
-def parse(text: str, file: Path) -> Tables:
-    """The file as tables.  Raises :class:`ConfigError` with one fault, line and column, for a syntax error."""
+def parse(text: str, file: Path, *, what: str = "configuration") -> Tables:
+    """The file as tables.  ``what`` it is, for people.  Raises :class:`ConfigError` with one fault, line and column, for a syntax error."""
     try:
         if len(text) > LONGEST:
             raise MalformedError("a long text")
@@ -237,8 +237,9 @@ def parse(text: str, file: Path) -> Tables:
             raise MalformedError("many entries")
         return tables
     except MalformedError as error:
-        problem = "This is not a configuration: it is too long, or has too many keys, too many levels or a number that is too large."
-        raise _error(file, [Fault(file.name, problem, "Choose another file, or create one with “chorus-upload config-help”.")]) from error
+        problem = f"This is not a {what}: it is too long, or has too many keys, too many levels or a number that is too large."
+        remedy = "Choose another file, or create one with “chorus-upload config-help”." if what == "configuration" else "Name another file."
+        raise _error(file, [Fault(file.name, problem, remedy)]) from error
     except tomllib.TOMLDecodeError as error:
         message = redact(str(error))
         where = re.search(r" \((?:at line (\d+), column (\d+)|at end of document)\)$", message)
@@ -358,10 +359,11 @@ def _pattern(layout: Layout, value: Value, modality: str, per_patient: bool) -> 
         return None
 
 
-def _journal(reading: Reading, places: Places, central: Place | None, local_journal: Path | None) -> JournalPlaces | None:
+def _journal(reading: Reading, places: Places, central: Place | None, file: Path, local_journal: Path | None) -> JournalPlaces | None:
     """The local journal, and the cloud journal.
 
-    A flat file that names a file instead of a blob, and no local path, means that file itself, as the 2024 tool does.
+    A flat file that names a file instead of a blob, and no local path, means that file itself, as the 2024 tool does.  ``file`` is the
+    configuration, which a check-out must not replace.
     """
     value = reading.value("journal.path")
     local_value = reading.value("journal.local")
@@ -383,6 +385,8 @@ def _journal(reading: Reading, places: Places, central: Place | None, local_jour
     else:
         name = "journal.db" if cloud is None else cloud.folder.name if cloud.folder else cloud.prefix.rpartition("/")[2]
         local = places.local_journal(local_value, name)
+    if os.path.normcase(os.path.realpath(local)) == os.path.normcase(os.path.realpath(file)):
+        local_value.fault("The local journal would be this configuration file itself.", "Name another file, such as “journal.db”.")
     if cloud is not None and cloud.folder is not None and os.path.normcase(cloud.folder) == os.path.normcase(local):
         cloud = None
     return JournalPlaces(local, cloud, method)

@@ -20,7 +20,7 @@ from chorus_gui.core.custody.recover import complete_interrupted
 from chorus_gui.core.custody.sides import CustodyConflictError, Sides, compare, fetch, missing_rows, rows_of, unsaved
 from chorus_gui.core.custody.state import CustodyState, State, look
 from chorus_gui.core.custody.unlock import move_aside, put_content_back
-from chorus_gui.core.errors import BlobNotFoundError, ConditionError, JournalBusyError, JournalError
+from chorus_gui.core.errors import BlobNotFoundError, ConditionError, JournalError
 from chorus_gui.core.folders import remove_file
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal import backups
@@ -63,7 +63,7 @@ def adopt(home: CloudJournal, local_file: Path, ctx: JobContext, sides: Sides, *
             give_up(home, memory)
             raise
         remembering.save(home.memory_file, replace(memory, base="").held())
-        with suppress(JournalBusyError):  # what was remembered before stays
+        with suppress(JournalError):  # what was remembered before stays
             history_check.remember(home.history_file, history_check.known("", home.local), accepted=True)
         return Held(home.local, state.content is None, notes)
 

@@ -31,8 +31,8 @@ from chorus_gui.core.custody.state import CustodyState, State, look, moment_of
 from chorus_gui.core.errors import (
     ConditionError,
     CustodyError,
-    JournalBusyError,
     JournalDamagedError,
+    JournalError,
     JournalForeignError,
     JournalMixedError,
     LockedError,
@@ -284,7 +284,7 @@ def _swap(home: CloudJournal, copy: Path | None, overwritten: int, *, removed: b
         give_up(home, memory)
         raise
     remembering.save(home.memory_file, replace(memory, base=memory.next_base).held())
-    with suppress(JournalBusyError):  # what was remembered before stays
+    with suppress(JournalError):  # what was remembered before stays
         history_check.remember(home.history_file, history_check.known("", home.local))
     return notes
 

@@ -67,7 +67,9 @@ class Known:
         if self.blank:
             return f"{self.where}{at} is {'missing' if self.missing else 'empty'}."
         last = f" Its last version is {self.versions[-1]}." if self.versions else ""
-        return f"{self.where}{at} has {self.uploaded:,} uploaded entries and {self.files:,} current files.{last}"
+        entries = f"{self.uploaded:,} uploaded {'entry' if self.uploaded == 1 else 'entries'}"
+        files = f"{self.files:,} current {'file' if self.files == 1 else 'files'}"
+        return f"{self.where}{at} has {entries} and {files}.{last}"
 
 
 class LessHistoryError(CustodyError):
@@ -104,9 +106,10 @@ def less(used: Known, others: Iterable[Known]) -> Known | None:
 
 
 def known(where: str, file: Path, at: datetime | None = None) -> Known:
-    """What is in a journal file.  Never raises for its content; a file that cannot be read is blank, with its ``problem``.
+    """What is in a journal file.  Never raises for its content; a damaged file is blank, with its ``problem``.
 
-    Raises :class:`~chorus_gui.core.errors.JournalBusyError` while another program has it open: that says nothing about its history.
+    Raises :class:`~chorus_gui.core.errors.JournalError` if this user, another program or a disk keeps it from being read: that says nothing
+    about its history.
     """
     if not file.is_file():
         return Known(where, blank=True, missing=True)

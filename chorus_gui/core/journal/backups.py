@@ -17,7 +17,6 @@ from pathlib import Path
 
 from chorus_gui.core import private
 from chorus_gui.core.errors import (
-    JournalBusyError,
     JournalDamagedError,
     JournalError,
     JournalForeignError,
@@ -33,6 +32,10 @@ from chorus_gui.core.untrusted import DATA_ERRORS, record
 KEPT = 10
 _STAMP = "%Y%m%d%H%M%S"
 _KINDS = re.compile(r".*-(?P<stamp>\d{14})(?:-(?P<n>\d+))?\.(db|db\.gz|damaged)")
+
+
+OF_THE_CONTENT = (JournalDamagedError, JournalForeignError, JournalMixedError, JournalMissingError)
+"""What is known of a file that was read.  Every other error says that it could not be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +206,8 @@ def listing(journal: Path) -> list[Backup]:
 def describe(path: Path, *, insist: bool = False) -> Backup:
     """What a kept copy holds.  Never raises for what is in it.
 
-    ``insist``: raises :class:`JournalBusyError` while another program has it open, because nothing is known of its content then.
+    ``insist``: raises :class:`JournalError` if this user, another program or a disk keeps it from being read, because nothing is known of its
+    content then.
     """
     found = _KINDS.fullmatch(path.name)
     stat = path.stat()
@@ -230,7 +234,7 @@ def describe(path: Path, *, insist: bool = False) -> Backup:
             counts = int(active), int(pending), names, int(count), int(uploaded), commands, sent
             return Backup(path, at, stat.st_size, True, schema.number, *counts)
     except JournalError as error:
-        if insist and isinstance(error, JournalBusyError):
+        if insist and not isinstance(error, OF_THE_CONTENT):
             raise
         return Backup(path, at, stat.st_size, False, problem=error.what)
 

@@ -1,0 +1,112 @@
+"""No command writes its output over what a submission needs: the configuration, a journal, the site, the central store."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from commands import Run
+from world import World
+
+from chorus_gui.cli.main import build_parser
+
+COMMANDS = (
+    "file list",
+    "file list --output-type azcopy",
+    "file verify",
+    "export changes",
+    "export failed",
+    "export verification",
+    "export readiness",
+    "export chart --name growth",
+    "hold export",
+)
+"""Every command with the option --output-file."""
+NEEDED = (
+    "config.toml",
+    "rules.toml",
+    "journal.db",
+    "journal.db-journal",
+    "journal.db.locked",
+    "journal.db.chorus/receipts/a.json",
+    "journal.db.backups/journal-20260101000000.db",
+    "site/OMOP/person.csv",
+    "central/v1/OMOP/person.csv",
+)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    made = World(tmp_path)
+    made.put("OMOP/person.csv", "person_id\n1\n")
+    made.run("submit", version="v1")
+    rules = Path(__file__).parents[2] / "resources" / "rules" / "chorus.toml"
+    (tmp_path / "rules.toml").write_bytes(rules.read_bytes())
+    made.file.write_text(made.file.read_text("utf-8").replace("[configuration]", '[configuration]\nrules = "rules.toml"', 1), "utf-8")
+    for name in NEEDED:
+        file = tmp_path / name
+        if not file.exists():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(b"{}")
+    return made
+
+
+def _commands(parser: argparse.ArgumentParser, name: str = "") -> Iterator[str]:
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for word, command in action.choices.items():
+                yield from _commands(command, f"{name} {word}".strip())
+        elif action.dest == "output_file":
+            yield name
+
+
+def test_every_command_with_an_output_file_is_tried() -> None:
+    tried = {" ".join(word for word in command.split(" --")[0].split()) for command in COMMANDS}
+    assert tried == set(_commands(build_parser()))
+
+
+@pytest.mark.parametrize("name", NEEDED)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_output_replaces_nothing_that_is_needed(command: str, name: str, world: World, run: Run) -> None:
+    """The journal of a site was replaced by a CSV file."""
+    file = world.base / name
+    before = file.read_bytes()
+    status, said = run(world, *command.split(), "--output-file", str(file))
+    assert (status, file.read_bytes()) == (2, before), said
+    assert "It was not changed. Name another file." in said
+
+
+@pytest.mark.parametrize("command", ["file list", "export changes"])
+def test_another_spelling_or_a_link_is_the_same_file(command: str, world: World, run: Run) -> None:
+    before = world.journal.read_bytes()
+    link = world.base / "link.csv"
+    spellings = [world.base / "site" / ".." / "journal.db"]
+    try:
+        link.symlink_to(world.journal)
+        spellings.append(link)
+    except OSError:
+        assert os.name == "nt"  # needs a right there
+    for file in spellings:
+        assert run(world, *command.split(), "--output-file", str(file))[0] == 2
+    assert world.journal.read_bytes() == before
+
+
+def test_what_was_exported_before_is_replaced_also_in_the_folder_of_the_site(world: World, run: Run) -> None:
+    for file in (world.base / "changes.csv", world.site / "changes.csv"):
+        file.write_text("old", "utf-8")
+        status, said = run(world, "export", "changes", "--output-file", str(file))
+        assert status == 0, said
+        assert file.read_bytes().startswith(b"\xef\xbb\xbf")
+
+
+@pytest.mark.parametrize("name", ["config.toml", "journal.db", "site/OMOP/person.csv"])
+def test_a_support_bundle_replaces_only_another_one(name: str, world: World, run: Run) -> None:
+    file = world.base / name
+    before = file.read_bytes()
+    status, said = run(world, "support-bundle", str(file))
+    assert (status, file.read_bytes()) == (2, before), said
+    for _ in range(2):
+        assert run(world, "support-bundle", str(world.base / "help.zip"))[0] == 0
