@@ -265,10 +265,11 @@ class EveryDialog:
             "The held-back list could not be read.", meaning="What is known here stays held back.", remedy="Check the network."
         )
         reasons = ["consent", "The recording is still being checked"]
-        yield self.asked("hold back", lambda: ask.ask_hold(page, config, tuple(range(1204)), reasons))
+        yield self.asked("hold back", lambda: ask.ask_hold(page, config, tuple(range(1204)), 1204, reasons))
         yield self.asked("hold back a folder", lambda: ask.ask_hold_node(page, config, folder, (1, Query()), reasons))
         yield self.asked("hold back a patient", lambda: ask.ask_hold_patient(page, config, "1000004", reasons))
-        yield self.asked("release patients", lambda: ask.ask_release_patients(page, [f"100000{n}" for n in range(9)], folder, lambda: None))
+        patients, of_folder = [f"100000{n}" for n in range(9)], ask.what_is_shown_of(folder)
+        yield self.asked("release patients", lambda: ask.ask_release_patients(page, patients, of_folder, lambda: None))
         yield self.asked("try again", lambda: ask.ask_again(page, error, lambda: None))
         yield self.asked("mark as deleted", lambda: ask.ask_mark_deleted(page, (1, 2)))
         yield self.asked("undo a version", lambda: ask.ask_undo(page, "20261127150107", 1204))

@@ -335,6 +335,33 @@ def released_patients(journal: Path, path: Path, query: Query, ctx: JobContext) 
         return holds.released_patients(staging, kept, select_ids(staging, query))
 
 
+def holdable(path: Path, ids: Sequence[int], ctx: JobContext) -> int:
+    """How many changes :func:`hold_back` of these lines would hold back that are not yet, in the review at ``path``.  Raises :class:`ReviewError`."""
+    from chorus_gui.core.review import changes
+    from chorus_gui.core.review.staging import Staging
+
+    with Staging.open(path) as staging:
+        ctx.checkpoint()
+        return changes.holdable(staging, ids)
+
+
+class Releasing(NamedTuple):
+    """What :func:`release` of some lines releases: how many ``changes`` of these, and ``patients`` who are held back as a whole and of whom more is held back."""
+
+    changes: int
+    patients: list[str]
+
+
+def releasing(journal: Path, path: Path, ids: Sequence[int], ctx: JobContext) -> Releasing:
+    """What :func:`release` of these lines releases in the review at ``path``.  Raises :class:`ReviewError`."""
+    from chorus_gui.core.review import changes, holds
+    from chorus_gui.core.review.staging import Staging
+
+    with Staging.open(path) as staging, holds.Holds(journal) as kept:
+        ctx.checkpoint()
+        return Releasing(changes.releasable(staging, ids), holds.released_beyond(staging, kept, ids))
+
+
 # --- the changes of the review ---------------------------------------------------------------------------------------------
 
 

@@ -61,7 +61,7 @@ def _undo(host: Host, _: hold_intents.UndoHold) -> None:
 
 
 def _hold_back(host: Host, intent: intents.HoldBack) -> None:
-    workspace, count = host.workspace(), count_of(len(intent.ids), "change")
+    workspace, count = host.workspace(), count_of(intent.count, "change")
     _hold(host, f"Hold back {count}", f"Held back {count}.", lambda: review.hold_back(workspace, intent.ids, intent.reason))
 
 
@@ -89,7 +89,7 @@ def _hold_found(host: Host, intent: hold_intents.HoldFound) -> None:
 
 
 def _release(host: Host, intent: intents.Release) -> None:
-    workspace, count = host.workspace(), count_of(len(intent.ids), "change")
+    workspace, count = host.workspace(), count_of(intent.count, "change")
     _hold(host, f"Release {count}", f"Released {count}.", lambda: review.release(workspace, intent.ids))
 
 

@@ -253,10 +253,11 @@ class ChooseScan(Intent):
 
 @dataclass(frozen=True, slots=True)
 class HoldBack(Intent):
-    """Leave these changes out, and remember why."""
+    """Leave these lines of the review out, which are ``count`` changes, and remember why."""
 
     ids: tuple[int, ...]
     reason: str
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,9 +277,10 @@ class MarkDeleted(Intent):
 
 @dataclass(frozen=True, slots=True)
 class Release(Intent):
-    """No longer hold back these changes."""
+    """No longer hold back these lines of the review, which are ``count`` changes."""
 
     ids: tuple[int, ...]
+    count: int
 
 
 @dataclass(frozen=True, slots=True)

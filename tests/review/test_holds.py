@@ -19,7 +19,7 @@ from chorus_gui.core.errors import ComputerError, ReviewError, UsageError
 from chorus_gui.core.folders import user_name
 from chorus_gui.core.review import holds as holds_module
 from chorus_gui.core.review.hold_list import HoldList, Release, Target, target_of
-from chorus_gui.core.review.holds import Holds, hold_back, hold_back_patient, release
+from chorus_gui.core.review.holds import Holds, hold_back, hold_back_patient, release, released_beyond, released_patients
 from chorus_gui.core.review.staging import Staging
 from chorus_gui.core.review.values import Hold
 
@@ -175,6 +175,28 @@ def test_what_a_submission_carried_out_counts_as_held_back_only_if_it_is(holds: 
     """Applying twice is applying once."""
     holds.add([of(patient="1")])
     assert holds.apply(staging) == holds.apply(staging) == 3
+
+
+@pytest.mark.parametrize(
+    ("held", "ids", "released", "beyond"),
+    [
+        pytest.param("1", [1], True, True, id="one of three files"),
+        pytest.param("1", [1, 2, 7], True, False, id="all that is held back of the patient"),
+        pytest.param("01", [1, 2], True, True, id="another spelling"),
+        pytest.param("1", [9, 10], False, False, id="nothing of the patient"),
+        pytest.param("2", [4], True, True, id="the new name of the patient's file"),
+        pytest.param("2", [3], True, False, id="the old name: the new name is the same change"),
+        pytest.param("9", [10], True, True, id="one file of the patient under the new ID"),
+        pytest.param("9", [10, 11], True, False, id="all files of the patient under the new ID"),
+    ],
+)
+def test_a_release_beyond_the_selected_lines_is_known_before(
+    holds: Holds, staging: Staging, held: str, ids: list[int], released: bool, beyond: bool
+) -> None:
+    staging.db.execute("INSERT INTO renamed_patient VALUES ('9', '4')")
+    holds.add([of(patient=held)])
+    holds.apply(staging)
+    assert (released_patients(staging, holds, ids), released_beyond(staging, holds, ids)) == ([held] * released, [held] * beyond)
 
 
 @pytest.mark.parametrize(

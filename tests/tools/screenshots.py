@@ -582,7 +582,7 @@ class Camera:
         assert review is not None
         with Staging.open(review.path) as staging:
             ids = select_ids(staging, Query(search=".dat"))
-        self.do(intents.HoldBack((ids[0],), "The recording is still being checked"))
+        self.do(intents.HoldBack((ids[0],), "The recording is still being checked", 1))
         self.shoot("review", "review")
         page = self.window.page("review")
         if page is None:
@@ -609,6 +609,7 @@ class Camera:
         page.area.view.selectRow(1)
         self.rest()
         page.area.hold.emit()
+        self.rest()
         self.shoot("hold-back")
         for dialog in self.window.findChildren(QDialog):
             dialog.close()

@@ -223,7 +223,7 @@ def test_pages_in_every_state(qtbot: QtBot, window: MainWindow, file: Path, tmp_
     run_job(qtbot, session, intents.Scan())
     with Staging.open(session.state.review.path) as staging:
         ids = select_ids(staging, Query(search=".dat"))
-    run_job(qtbot, session, intents.HoldBack((ids[0],), "The recording is still being checked"))
+    run_job(qtbot, session, intents.HoldBack((ids[0],), "The recording is still being checked", 1))
     end = JobEnd(99, JobKind.UPLOAD, "Upload", OutcomeKind.FAILED, "12 of 31 files could not be uploaded, because the store refused them.")
     session.update(last=replace(end, remedy="Get a new SAS token, then select Try again.", receipt=tmp_path / "receipt.html"))
     walk.pages("with a message above the page")

@@ -175,7 +175,7 @@ def test_from_a_finding_to_its_files_in_review_and_back_to_all(
     review.area.view.selectRow(0)
     qtbot.waitUntil(lambda: len(review.area.selected()) == 1, timeout=20_000)
     ids = tuple(review.area.selected())
-    run_job(qtbot, session, intents.HoldBack(ids, "not de-identified"))
+    run_job(qtbot, session, intents.HoldBack(ids, "not de-identified", 1))
     facts = session.state.review
     assert facts is not None
     assert facts.leaks == 0
@@ -183,7 +183,7 @@ def test_from_a_finding_to_its_files_in_review_and_back_to_all(
     choose(page, "P1")
     assert page.rule.state.text().endswith(": 1 file held back")
     assert severity_text(page._chosen() or pytest.fail("no rule")) == "Leak, held back"
-    run_job(qtbot, session, intents.Release(ids))
+    run_job(qtbot, session, intents.Release(ids, 1))
     settle(qtbot, session)
     choose(page, "P1")
     assert page.rule.state.text().endswith(": 1 file open")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
@@ -31,6 +32,8 @@ from chorus_gui.ui.pages.review import ReviewPage, make, notices, why_not_approv
 from chorus_gui.ui.session import Session
 from chorus_gui.ui.state import JobKind, JobProgress, JobView, SessionState
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog, ReasonDialog
+
+D = TypeVar("D", ConfirmDialog, ReasonDialog)
 
 
 @pytest.fixture
@@ -78,6 +81,14 @@ def settled(qtbot: QtBot, page: ReviewPage, count: int) -> None:
 
 def paths(page: ReviewPage) -> list[str]:
     return [str(page.area.model.index(row, PATH).data()) for row in range(page.area.model.rowCount())]
+
+
+def the_question(qtbot: QtBot, page: ReviewPage, kind: type[D]) -> D:
+    """The question that is asked when it was counted what it is about."""
+    qtbot.waitUntil(lambda: page.findChild(kind) is not None, timeout=20_000)
+    dialog = page.findChild(kind)
+    assert dialog is not None
+    return dialog
 
 
 def select(page: ReviewPage, path: str) -> None:
@@ -274,14 +285,14 @@ def test_holding_back_wants_a_reason(
     assert page.area.shown.text() == "6 of 6 lines selected"
     assert not page.area.release_button.isEnabled(), "nothing is held back"
     qtbot.mouseClick(page.area.hold_button, Qt.MouseButton.LeftButton)
-    dialog = page.findChild(ReasonDialog)
-    assert dialog is not None
+    dialog = the_question(qtbot, page, ReasonDialog)
+    assert dialog.windowTitle() == "Hold back 4 changes?", "what is unmatched cannot be held back, and a renamed file is one change"
     assert not dialog.yes.isEnabled()
     dialog.field.setCurrentText("not signed off")
     qtbot.mouseClick(dialog.yes, Qt.MouseButton.LeftButton)
     (hold,) = asked
     assert isinstance(hold, intents.HoldBack)
-    assert (len(hold.ids), hold.reason) == (6, "not signed off")
+    assert (len(hold.ids), hold.count, hold.reason) == (6, 4, "not signed off")
 
     run_job(qtbot, opened, hold)
     qtbot.waitUntil(lambda: page._reasons == ["not signed off"], timeout=5000)
@@ -291,7 +302,46 @@ def test_holding_back_wants_a_reason(
     settled(qtbot, page, 5)
     page.area.view.selectRow(0)
     qtbot.mouseClick(page.area.release_button, Qt.MouseButton.LeftButton)
-    assert asked == [intents.Release(tuple(page.area.selected()))]
+    qtbot.waitUntil(lambda: asked == [intents.Release(tuple(page.area.selected()), 1)], timeout=5000)
+
+
+def test_a_line_that_would_release_a_whole_patient_asks(
+    qtbot: QtBot, page: ReviewPage, asked: list[intents.Intent], scanned: SessionState, opened: Session, world: World
+) -> None:
+    """Also if it is another patient's: the file was renamed, and its new patient is not held back as a whole."""
+    (world.site / "1003/Waveforms/renamed.dat").rename(world.site / "1001/Waveforms/renamed.dat")
+    with qtbot.waitSignal(page.area.model.answered):
+        run_job(qtbot, opened, intents.Scan())
+    run_job(qtbot, opened, intents.HoldBackPatient("1003", "consent withdrawn"))
+    review = opened.state.review
+    assert review is not None
+    assert review.summary.excluded == 1
+    settled(qtbot, page, 6)
+    qtbot.waitUntil(lambda: page.area.model.change(paths(page).index("1001/Waveforms/renamed.dat")).excluded, timeout=5000)  # type: ignore[union-attr]
+    select(page, "1001/Waveforms/renamed.dat")
+    asked.clear()
+    qtbot.mouseClick(page.area.release_button, Qt.MouseButton.LeftButton)
+    dialog = the_question(qtbot, page, ConfirmDialog)
+    assert dialog.windowTitle() == "Release patient 1003?"
+    assert "Patient 1003 is held back as a whole" in _texts(dialog)
+    assert "not only the selected lines" in _texts(dialog)
+    assert asked == []
+    ids = tuple(page.area.selected())
+    dialog.yes.click()
+    assert asked == [intents.Release(ids, 1)]
+
+
+def test_lines_that_are_all_of_a_patient_are_released_without_a_question(
+    qtbot: QtBot, page: ReviewPage, asked: list[intents.Intent], scanned: SessionState, opened: Session
+) -> None:
+    run_job(qtbot, opened, intents.HoldBackPatient("1003", "consent withdrawn"))
+    page.tiles.tiles["held"].click()
+    settled(qtbot, page, 2)
+    page.area.view.selectAll()
+    asked.clear()
+    qtbot.mouseClick(page.area.release_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: asked == [intents.Release(tuple(page.area.selected()), 1)], timeout=5000)
+    assert page.findChild(ConfirmDialog) is None
 
 
 def test_a_patient_is_held_back_from_the_menu(qtbot: QtBot, page: ReviewPage, asked: list[intents.Intent], scanned: SessionState) -> None:
@@ -556,7 +606,7 @@ def test_after_holding_back_the_table_stays_where_it_is(qtbot: QtBot, opened: Se
     select(page, "1003/Waveforms/renamed.dat")
     row = page.area.view.currentIndex().row()
     with qtbot.waitSignal(page.area.model.answered):
-        run_job(qtbot, opened, intents.HoldBack(tuple(page.area.selected()), "later"))
+        run_job(qtbot, opened, intents.HoldBack(tuple(page.area.selected()), "later", 1))
     settled(qtbot, page, 6)
     assert page.area.view.currentIndex().row() == row
     assert page.area.model.index(row, 7).data() == f"Held back by {user_name()}: later"
@@ -730,7 +780,7 @@ def test_a_tile_counts_and_shows_nothing_that_is_held_back(qtbot: QtBot, opened:
     select(page, "1003/Waveforms/renamed.dat")
     change = page.area.current()
     assert change is not None
-    run_job(qtbot, opened, intents.HoldBack((change.id,), "later"))
+    run_job(qtbot, opened, intents.HoldBack((change.id,), "later", 1))
     review = opened.state.review
     assert review is not None
     now, summary = review.summary.total(ChangeKind.ADDED), review.summary
@@ -746,11 +796,10 @@ def test_a_tile_counts_and_shows_nothing_that_is_held_back(qtbot: QtBot, opened:
     assert page.area.model.query.excluded is None
 
 
-def test_the_dialog_says_who_can_read_the_reason(page: ReviewPage, scanned: SessionState) -> None:
+def test_the_dialog_says_who_can_read_the_reason(qtbot: QtBot, page: ReviewPage, scanned: SessionState) -> None:
     page.area.view.selectRow(0)
     page.area.hold.emit()
-    dialog = page.findChild(ReasonDialog)
-    assert dialog is not None
+    dialog = the_question(qtbot, page, ReasonDialog)
     assert "everybody who works on this journal file can read it" in _texts(dialog)
     dialog.reject()
 

@@ -55,7 +55,7 @@ def test_a_whole_submission(qtbot: QtBot, opened: Session, world: World) -> None
 
     with_images = [change for change in world.changes() if change.path.endswith("b.dcm")]
     run_job(qtbot, opened, intents.Scan())  # the helper above scanned on its own
-    run_job(qtbot, opened, intents.HoldBack((with_images[0].id,), "not ours"))
+    run_job(qtbot, opened, intents.HoldBack((with_images[0].id,), "not ours", 1))
     held = opened.state.review
     assert held is not None
     assert held.revision > review.revision

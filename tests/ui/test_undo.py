@@ -171,10 +171,10 @@ def test_of_an_act_the_window_keeps_a_few_texts_and_no_hold(
 ) -> None:
     monkeypatch.setattr(holds, "_HOLDS", 2)
     ids = tuple(page.area.model.ids([(0, page.area.model.rowCount() - 1)]))
-    run_job(qtbot, opened, intents.HoldBack(ids, "Consent “withdrawn”"))
+    run_job(qtbot, opened, intents.HoldBack(ids, "Consent “withdrawn”", len(ids)))
     count, before = len(held(opened)), held(opened)
     if not hold:
-        run_job(qtbot, opened, intents.Release(ids))
+        run_job(qtbot, opened, intents.Release(ids, len(ids)))
     act = opened.state.undo.steps[-1].act
     assert count > 2
     assert len(act) == (count + 1) // 2

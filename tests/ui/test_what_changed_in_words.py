@@ -84,7 +84,7 @@ def test_each_part_of_the_sentence_shows_its_changes(qtbot: QtBot, page: ReviewP
 def test_when_the_last_change_of_a_part_is_held_back_the_others_are_shown(qtbot: QtBot, page: ReviewPage, opened: Session) -> None:
     press(qtbot, page, Part.NEW_PATIENTS, NEW)
     ids = tuple(page.area.model.ids([(0, 0)]))
-    run_job(qtbot, opened, intents.HoldBack(ids, "later"))
+    run_job(qtbot, opened, intents.HoldBack(ids, "later", len(ids)))
     qtbot.waitUntil(lambda: Part.NEW_PATIENTS not in page.changed.buttons and page.area.model.count > 1, timeout=5000)
     assert page.changed.part is None
 

@@ -55,7 +55,16 @@ def changes_found(staging: Staging, query: Query, found: int) -> int:
 
 def holdable(staging: Staging, ids: Sequence[int]) -> int:
     """How many changes of these lines can be held back, and are not."""
-    where, chosen = f"id IN (SELECT value FROM json_each(?1)) AND {CAN_BE_HELD} AND NOT excluded", json_ids(ids)
+    return _of(staging, ids, f"{CAN_BE_HELD} AND NOT excluded")
+
+
+def releasable(staging: Staging, ids: Sequence[int]) -> int:
+    """How many changes of these lines are held back."""
+    return _of(staging, ids, "excluded")
+
+
+def _of(staging: Staging, ids: Sequence[int], which: str) -> int:
+    where, chosen = f"id IN (SELECT value FROM json_each(?1)) AND {which}", json_ids(ids)
     (lines,) = staging.db.execute(f"SELECT count(*) FROM change WHERE {where}", (chosen,)).fetchone()
     return lines - _again(staging, where, (chosen,)).files
 

@@ -321,6 +321,19 @@ def released_patients(staging: Staging, holds: Holds, ids: Sequence[int]) -> lis
     return sorted(hold.patient_id for hold in holds.all() if hold.patient_id and _alike(target_of(hold)) in released)
 
 
+def released_beyond(staging: Staging, holds: Holds, ids: Sequence[int]) -> list[str]:
+    """Those of :func:`released_patients` of whom the review holds back more than these lines.  A renamed patient's files count under both IDs."""
+    patients = released_patients(staging, holds, ids)
+    rows = staging.db.execute(
+        "WITH whole (patient, also) AS (SELECT value, ltrim(value, '0') FROM json_each(?2)), "
+        "member (patient, also) AS (SELECT patient, also FROM whole UNION SELECT patient, new FROM whole JOIN renamed_patient ON old = also) "
+        f"SELECT DISTINCT member.patient FROM change JOIN member ON also = ltrim({PATIENT}, '0') WHERE excluded AND id NOT IN {_CHOSEN}",
+        (json_ids(ids), json.dumps(patients)),
+    )
+    beyond = {patient for (patient,) in rows}
+    return [patient for patient in patients if patient in beyond]
+
+
 def _released(staging: Staging, holds: Holds, ids: Sequence[int]) -> set[Target]:
     rows = staging.db.execute(
         f"SELECT modality, path, {PATIENT} FROM change WHERE id IN {_CHOSEN} UNION SELECT modality, path, {PATIENT} FROM change WHERE pair IN {_CHOSEN}",

@@ -13,7 +13,7 @@ from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QWidget
 
 from chorus_gui.app.readiness_facts import places
-from chorus_gui.app.review import reasons, released_patients
+from chorus_gui.app.review import Releasing, holdable, reasons, released_patients, releasing
 from chorus_gui.app.values import ReviewFacts
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.job import Outcome, OutcomeKind
@@ -37,6 +37,7 @@ from chorus_gui.ui.pages.review_questions import (
     ask_release_patients,
     ask_undo,
     is_whole_patient,
+    what_is_shown_of,
 )
 from chorus_gui.ui.pages.review_table import ChangesArea
 from chorus_gui.ui.pages.review_words import empty_words, lead, notices, pending_versions, scripted, why_not_approve, why_not_scan
@@ -115,15 +116,15 @@ class ReviewPage(Page):
         area.filtered.connect(self._filter)
         area.show_all.connect(self._show_all)
         area.hold.connect(self._hold)
-        area.hold_patient.connect(self._hold_patient)
+        area.hold_patient.connect(lambda patient: ask_hold_patient(self, self._config, patient, self._reasons))
         area.hold_node.connect(self._hold_node)
         area.release_node.connect(self._release_node)
         area.show_node.connect(self._show_node)
         area.folders.toggled.connect(self._leave_node)
         area.mark_deleted.connect(self._mark_deleted)
-        area.release.connect(lambda: self.intent.emit(intents.Release(tuple(area.selected()))))
+        area.release.connect(self._release)
         area.export.connect(self._export)
-        area.export_holds.connect(self._export_holds)
+        area.export_holds.connect(lambda: self._save("Export the held-back list", "held-back.toml", HOLDS, intents.ExportHolds))
         area.import_holds.connect(self._import_holds)
         area.open_file.connect(self._open_file)
         self.addAction(area.find_action)  # Ctrl+F, wherever on the page the focus is
@@ -309,11 +310,39 @@ class ReviewPage(Page):
         self.notices.show_notices(self._notices(), busy=self._state.busy)
 
     def _hold(self) -> None:
-        if ids := tuple(self.area.selected()):
-            ask_hold(self, self._config, ids, self._reasons)
+        ids, review = tuple(self.area.selected()), self._state.review
+        if ids and review is not None:
+            self._reader.ask(self, partial(holdable, review.path, ids), partial(self._ask_hold, review, ids), channel="hold")
 
-    def _hold_patient(self, patient: str) -> None:
-        ask_hold_patient(self, self._config, patient, self._reasons)
+    def _ask_hold(self, review: ReviewFacts, ids: tuple[int, ...], outcome: Outcome[Any]) -> None:
+        if outcome.kind is OutcomeKind.DONE and self._still(review):
+            if outcome.value:
+                ask_hold(self, self._config, ids, outcome.value, self._reasons)
+            else:
+                self.area.shown.setText("None of the selected lines can be held back now.")
+
+    def _release(self) -> None:
+        ids, review = tuple(self.area.selected()), self._state.review
+        if ids and review is not None and self._config is not None:
+            asked = partial(releasing, self._config.journal.local, review.path, ids)
+            self._reader.ask(self, asked, partial(self._ask_release, review, ids), channel="held")
+
+    def _ask_release(self, review: ReviewFacts, ids: tuple[int, ...], outcome: Outcome[Any]) -> None:
+        """A patient who is held back as a whole cannot be released in part: ask, unless all that is held back of the patient is selected."""
+        found: Releasing | None = outcome.value
+        if outcome.error is not None:
+            ask_again(self, outcome.error, self._release)
+        elif found is not None and self._still(review):
+            release = partial(self.intent.emit, intents.Release(ids, found.changes))
+            if found.patients:
+                ask_release_patients(self, found.patients, "the selected lines", release)
+            else:
+                release()
+
+    def _still(self, review: ReviewFacts) -> bool:
+        """What was asked about ``review`` can be done: it is still the one that is shown, and no job changes it."""
+        now = self._state.review
+        return now is not None and now.revision == review.revision and not self._state.busy
 
     def _hold_node(self, node: TreeNode) -> None:
         review, query = self.area.tree_model.shown
@@ -335,7 +364,7 @@ class ReviewPage(Page):
             if outcome.kind is OutcomeKind.DONE and set(outcome.value or ()) <= named:
                 release()
             elif outcome.kind is OutcomeKind.DONE:
-                ask_release_patients(self, outcome.value or [], node, release)
+                ask_release_patients(self, outcome.value or [], what_is_shown_of(node), release)
             elif outcome.error is not None:
                 ask_again(self, outcome.error, partial(self._release_node, node))
 
@@ -371,9 +400,6 @@ class ReviewPage(Page):
     def _export(self) -> None:
         query = self.area.model.query
         self._save("Export the changes in the table", "changes.csv", CSV, lambda file: intents.ExportChanges(file, query))
-
-    def _export_holds(self) -> None:
-        self._save("Export the held-back list", "held-back.toml", HOLDS, intents.ExportHolds)
 
     def _save(self, title: str, name: str, kinds: str, make: Callable[[Path], intents.Intent]) -> None:
         file, _ = ask_save(self, title, name, kinds)

@@ -14,15 +14,15 @@ from chorus_gui.ui.pages import Page
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Question, ReasonDialog
 
 
-def ask_hold(page: Page, config: Config | None, ids: tuple[int, ...], reasons: list[str]) -> None:
-    """Hold back these changes?"""
+def ask_hold(page: Page, config: Config | None, ids: tuple[int, ...], count: int, reasons: list[str]) -> None:
+    """Hold back these lines, which are ``count`` changes?"""
     ReasonDialog(
         page,
-        f"Hold back {words.count_of(len(ids), 'change')}?",
-        f"{words.agree(len(ids), 'It is', 'They are')} left out of this and later submissions until somebody releases {words.agree(len(ids), 'it', 'them')}. "
+        f"Hold back {words.count_of(count, 'change')}?",
+        f"{words.agree(count, 'It is', 'They are')} left out of this and later submissions until somebody releases {words.agree(count, 'it', 'them')}. "
         f"Give a reason. {_readers(config)}",
         "Hold back",
-        lambda reason: page.intent.emit(intents.HoldBack(ids, reason)),
+        lambda reason: page.intent.emit(intents.HoldBack(ids, reason, count)),
         reasons,
     ).open()
 
@@ -66,17 +66,22 @@ def is_whole_patient(node: TreeNode, query: Query) -> bool:
     return node.branch.patient is not None and node.branch == Branch(node.branch.patient) and query == plain and query.excluded is not False
 
 
-def ask_release_patients(page: Page, patients: Sequence[str], node: TreeNode, release: Callable[[], None]) -> None:
-    """Release whole patients, although a person meant only a folder, or what a filter shows?"""
-    whole, one = node.branch == Branch(node.branch.patient), len(patients) == 1
-    meant = f"patient {node.branch.patient}" if whole and node.branch.patient is not None else f"“{title(node)}”"
+def what_is_shown_of(node: TreeNode) -> str:
+    """What the box of a node is about, for :func:`ask_release_patients`."""
+    whole = node.branch == Branch(node.branch.patient) and node.branch.patient is not None
+    return f"what the table shows of {f'patient {node.branch.patient}' if whole else f'“{title(node)}”'}"
+
+
+def ask_release_patients(page: Page, patients: Sequence[str], meant: str, release: Callable[[], None]) -> None:
+    """Release whole patients, although a person only ``meant`` a folder, or what a filter shows, or some lines?"""
+    one = len(patients) == 1
     who = f"patient {patients[0]}" if one else words.count_of(len(patients), "patient")
     held = f"Patient {patients[0]} is" if one else f"Patients {named_patients(patients)} are"
     ConfirmDialog(
         page,
         Question(
             f"Release {who}?",
-            f"{held} held back as a whole, so all files of {'the patient' if one else 'these patients'} are released, not only what the table shows of {meant}.",
+            f"{held} held back as a whole, so all files of {'the patient' if one else 'these patients'} are released, not only {meant}.",
             f"Release {'patient' if one else 'patients'}",
         ),
         release,
