@@ -330,12 +330,12 @@ def _unknown_files(workspace: Workspace, targets: Sequence[Target]) -> list[str]
 
 def _unknown_patients(workspace: Workspace, patients: Sequence[str]) -> list[str]:
     """An ID of which nothing is known is perhaps mistyped, too."""
-    from chorus_gui.core.journal.queries import has_patient
+    from chorus_gui.core.journal.queries import unknown_patients
     from chorus_gui.core.review.changes import has_changes_of
 
     missing = list(patients)
     with suppress(JournalError), workspace.local_journal() as journal:
-        missing = [patient for patient in missing if not has_patient(journal, patient)]
+        missing = unknown_patients(journal, missing)
     with suppress(ReviewError), workspace.staged() as staging:
         missing = [patient for patient in missing if not has_changes_of(staging, patient)]
     if not missing:

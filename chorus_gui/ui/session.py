@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -288,15 +289,16 @@ class Session(QObject):
             return
         self._looks += 1
         look, revision = self._looks, self._revision
-        self.ask_facts(lambda ctx: facts.journal(config, ctx), lambda seen: self._seen(look, journal=seen), "journal")
-        self.ask_facts(lambda ctx: facts.review(config, revision, ctx), lambda seen: self._seen(look, review=seen, loading=False), "review")
-        self.ask_facts(lambda ctx: readiness(config, ctx), lambda seen: self._seen(look, readiness=seen), "readiness")
-        self.ask_facts(lambda ctx: facts.receipts(config, ctx), lambda seen: self._seen(look, receipts=seen), "receipts")
+        ask = partial(self.ask_facts, look=look)
+        ask(lambda ctx: facts.journal(config, ctx), lambda seen: self._seen(look, journal=seen), "journal")
+        ask(lambda ctx: facts.review(config, revision, ctx), lambda seen: self._seen(look, review=seen, loading=False), "review")
+        ask(lambda ctx: readiness(config, ctx), lambda seen: self._seen(look, readiness=seen), "readiness")
+        ask(lambda ctx: facts.receipts(config, ctx), lambda seen: self._seen(look, receipts=seen), "receipts")
         self.look_remote(recover=recover)
 
-    def ask_facts(self, step: Step, then: Callable[[Any], None], channel: str) -> None:
-        """Read something for the state; a failure only goes to the log."""
-        self._facts.ask(self, step, lambda outcome: self._answered(outcome, then), channel=channel)
+    def ask_facts(self, step: Step, then: Callable[[Any], None], channel: str, look: int | None = None) -> None:
+        """Read something for the state, in this look; a failure only goes to the log, one of an earlier look nowhere."""
+        self._facts.ask(self, step, lambda outcome: self._answered(outcome, then, look), channel=channel)
 
     def when_read(self, then: Callable[[], None]) -> None:
         """Call ``then`` when every reader has answered what it was asked before: nobody has the review's file open then."""
@@ -326,21 +328,23 @@ class Session(QObject):
         self._remote.ask(
             self,
             lambda ctx: facts.custody(workspace, ctx, recover=recover, offer=offer),
-            lambda outcome: self._answered(outcome, custody_seen),
+            lambda outcome: self._answered(outcome, custody_seen, look),
             channel="custody",
         )
         self._remote.ask(
             self,
             lambda ctx: shared(workspace, ctx),
-            lambda outcome: self._answered(outcome, lambda seen: self._seen(look, receipts=seen.receipts, complete=seen.complete)),
+            lambda outcome: self._answered(outcome, lambda seen: self._seen(look, receipts=seen.receipts, complete=seen.complete), look),
             channel="shared",
         )
-        wrong_seen: Callable[[Outcome[Any]], None] = lambda found: self._answered(found, lambda seen: self._seen(look, wrong=seen))  # noqa: E731
+        wrong_seen: Callable[[Outcome[Any]], None] = lambda found: self._answered(found, lambda seen: self._seen(look, wrong=seen), look)  # noqa: E731
         self._remote.ask(self, lambda ctx: facts.wrong(workspace, ctx), wrong_seen, channel="wrong")
 
-    def _answered(self, outcome: Outcome[Any], then: Callable[[Any], None]) -> None:
+    def _answered(self, outcome: Outcome[Any], then: Callable[[Any], None], look: int | None) -> None:
         if outcome.kind is OutcomeKind.DONE:
             then(outcome.value)
+        elif look not in (None, self._looks):
+            return  # it failed for what is no longer open, or for what is being read again
         elif outcome.kind is OutcomeKind.FAILED:
             self.tell(str(outcome.error), Grade.BAD, loading=False)
         elif outcome.kind is OutcomeKind.CRASHED:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chorus_gui.core.journal import counting
-from chorus_gui.core.journal.queries import ModalityCount, active_by_paths, by_modality, current_rows, file_history
+from chorus_gui.core.journal.queries import ModalityCount, active_by_paths, by_modality, current_rows, file_history, unknown_patients
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import Action, Entry
 
@@ -33,6 +33,20 @@ def test_the_history_of_a_file(sample, schema):
         assert [(r.size, r.active) for r in rows] == [(900, False), (950, True)]
         assert file_history(journal, "OMOP/person.csv", "OMOP") == rows
         assert file_history(journal, "OMOP/person.csv", "Images") == []
+
+
+@pytest.mark.parametrize("schema", [1, 2])
+def test_the_journal_is_read_once_for_all_unknown_patients(new, enter, schema):
+    with Journal.open(new(schema)) as journal:
+        journal.commit([enter("7/Images/a.dcm", uploaded="1"), enter("study/0012A/b.dcm"), enter("OMOP/person.csv", modality="OMOP")])
+        journal.commit([Entry(Action.CLOSE, old_id=1)])
+        sent: list[str] = []
+        with journal.reading() as schema_of:
+            schema_of.conn.set_trace_callback(sent.append)
+        asked = ["8", "0012A", "0", "study", "12A", "9", "", "7"]
+        assert unknown_patients(journal, asked) == ["8", "0", "12A", "9", ""]
+        assert len([sql for sql in sent if "path" in sql]) == 1
+        assert unknown_patients(journal, []) == []
 
 
 @pytest.mark.parametrize("schema", [1, 2])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
 import pytest
 from PySide6.QtCore import Qt
@@ -15,6 +16,7 @@ from uiworld import a_session, run_job, settle
 from world import World
 
 from chorus_gui.core.custody.state import State as Custody
+from chorus_gui.core.errors import JournalError
 from chorus_gui.core.job import JobContext, OutcomeKind
 from chorus_gui.ui import intents
 from chorus_gui.ui.main_window import MainWindow
@@ -75,6 +77,24 @@ def test_an_answer_about_a_configuration_that_is_closed_is_dropped(qtbot: QtBot,
     assert "an answer of the other site" not in opened.state.receipts
     settle(qtbot, opened)
     assert opened.state.config_file == other.file
+
+
+def test_a_failure_about_a_configuration_that_is_closed_is_not_told(qtbot: QtBot, opened: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    settle(qtbot, opened)
+    closed = Event()
+
+    def damaged(*_: object) -> None:
+        closed.wait(20)
+        raise JournalError("The journal of the closed site is damaged.")
+
+    monkeypatch.setattr("chorus_gui.ui.session.facts.journal", damaged)
+    opened.look()
+    opened.do(intents.CloseConfig())
+    closed.set()
+    read: list[None] = []
+    opened.when_read(lambda: read.append(None))
+    qtbot.waitUntil(lambda: bool(read), timeout=20_000)
+    assert not any("closed site" in message.text for message in opened.state.messages)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from chorus_gui.core.journal.store import Journal
@@ -60,9 +60,19 @@ def uploaded_files(journal: Journal, paths: Iterable[str], patients: Iterable[st
     )
 
 
-def has_patient(journal: Journal, patient: str) -> bool:
-    """The journal has, or had, a file of this patient: by the ID without leading zeros, or by the name of a folder."""
-    return bool(journal.select("ltrim(patient_id, '0') = ltrim(?1, '0') OR instr('/' || path, '/' || ?1 || '/') LIMIT 1", (patient,)))
+def unknown_patients(journal: Journal, patients: Sequence[str]) -> list[str]:
+    """The patients of whom the journal has no file, and never had: by the ID without leading zeros, or by the name of a folder.
+
+    However many they are, the journal is read once.
+    """
+    with journal.reading() as schema:
+        found = schema.conn.execute(
+            "WITH asked (patient, id) AS MATERIALIZED (SELECT value, ltrim(value, '0') FROM json_each(?1)) SELECT DISTINCT patient "
+            f"FROM ({schema.rows_sql()}) CROSS JOIN asked ON ltrim(patient_id, '0') = id OR instr('/' || path, '/' || patient || '/')",
+            (json.dumps(list(patients)),),
+        )
+        known = {patient for (patient,) in found}
+    return [patient for patient in patients if patient not in known]
 
 
 def active_by_paths(journal: Journal, paths: Iterable[str], modalities: Collection[str] | None = None) -> list[Row]:
