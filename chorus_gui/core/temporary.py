@@ -13,13 +13,18 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from chorus_gui.core.computer import temporary_words
 from chorus_gui.core.errors import ComputerError
-from chorus_gui.core.folders import remove_folder
+from chorus_gui.core.folders import remove_file, remove_folder
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 PREFIX = "chorus-upload-run-"
 LOCK = "in-use.lock"
+_UNLOCKED = "new"
 NEW_S = 3600.0
 """Seconds for which nobody takes a folder for a left one: its maker has not locked it yet."""
 _MOST_SEEN = 20_000
@@ -32,13 +37,9 @@ def own_folder(place: Path | None = None) -> Generator[Path]:
 
     Raises :class:`ComputerError` if none can be made there, OSError in a ``place``.
     """
-    import filelock
-
     sweep(place)
     try:
-        folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
-        lock = filelock.FileLock(folder / LOCK, timeout=0)
-        lock.acquire()
+        folder, lock = _made(place)
     except OSError as error:
         if place is not None:
             raise
@@ -50,6 +51,28 @@ def own_folder(place: Path | None = None) -> Generator[Path]:
         lock.release()
         with suppress(OSError):  # on Windows while somebody has a file of it open: a later run removes it
             remove_folder(folder)
+
+
+def _made(place: Path | None) -> tuple[Path, BaseFileLock]:
+    """A new folder, and the lock on it.  A purge can remove a folder that is not locked yet: then another one is made."""
+    import filelock
+
+    left = 3
+    while True:
+        left -= 1
+        folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
+        lock = filelock.FileLock(folder / LOCK, timeout=0)
+        try:
+            (folder / _UNLOCKED).touch()
+            lock.acquire()
+            (folder / _UNLOCKED).unlink()  # it is still there, so nothing was removed before the lock
+            return folder, lock
+        except OSError:
+            lock.release()
+            with suppress(OSError):
+                remove_folder(folder)
+            if not left:
+                raise
 
 
 def fault(error: Exception, file: Path) -> ComputerError | None:
@@ -84,8 +107,14 @@ def _remove(folder: Path, found: os.stat_result, root: os.stat_result, new_s: fl
     if root.st_mtime - found.st_mtime < new_s:  # both by the clock of the disk
         return
     try:
-        with filelock.FileLock(folder / LOCK, timeout=0):
-            pass
+        with filelock.FileLock(folder / LOCK, timeout=0):  # until all is removed: the maker of a new folder sees that
+            with os.scandir(folder) as names:
+                inside = [name for name in names if name.name != LOCK]
+            for name in inside:
+                (remove_folder if name.is_dir(follow_symlinks=False) else remove_file)(Path(name.path))
+            if os.name == "posix":
+                remove_folder(folder)
+                return
     except filelock.Timeout:
         return
-    remove_folder(folder)
+    remove_folder(folder)  # Windows keeps a file that is open

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
+import stat
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
+import filelock
 import pytest
 from memorystore import MemoryStore
 
@@ -185,3 +189,60 @@ def test_every_folder_for_temporary_files_is_made_in_one_place() -> None:
         str(file.relative_to(root)).replace("\\", "/") for file in root.rglob("*.py") if "TemporaryDirectory(" in file.read_text("utf-8")
     }
     assert makers == {"cli/demo_command.py"}
+
+
+@pytest.mark.parametrize("taken_after", ["mkdtemp", "touch"])
+def test_a_folder_that_a_purge_removes_before_it_is_locked_is_made_again(
+    place: Path, monkeypatch: pytest.MonkeyPatch, taken_after: str
+) -> None:
+    removed: list[Path] = []
+
+    def then_purged(folder: Path) -> None:
+        if not removed:
+            removed.append(folder)
+            temporary.sweep(new_s=-math.inf)
+            assert not folder.exists()
+
+    if taken_after == "mkdtemp":
+        mkdtemp = tempfile.mkdtemp
+
+        def made(**where: Any) -> str:
+            folder = mkdtemp(**where)
+            then_purged(Path(folder))
+            return folder
+
+        monkeypatch.setattr(tempfile, "mkdtemp", made)
+    else:
+        touch = Path.touch
+
+        def touched(file: Path) -> None:
+            touch(file)
+            then_purged(file.parent)
+
+        monkeypatch.setattr(Path, "touch", touched)
+    with own_folder() as folder:
+        assert removed
+        assert folder not in removed
+        assert os.listdir(folder) == [temporary.LOCK]
+        if os.name == "posix":
+            assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert os.listdir(place) == []
+
+
+def test_nobody_can_take_a_folder_while_it_is_removed(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = killed()
+    (left / "inside").mkdir()
+    tried: list[bool] = []
+    remove = temporary.remove_folder
+
+    def removing(folder: Path) -> None:
+        if folder.name == "inside":
+            with pytest.raises(filelock.Timeout), filelock.FileLock(left / temporary.LOCK, timeout=0):
+                pass
+            tried.append(True)
+        remove(folder)
+
+    monkeypatch.setattr(temporary, "remove_folder", removing)
+    temporary.sweep(new_s=-math.inf)
+    assert tried
+    assert not left.exists()
