@@ -23,6 +23,7 @@ from output_schema import faults
 from s3server import S3Server, moto
 
 from chorus_gui.app.demo.azurite import Azurite, UnavailableError, running
+from chorus_gui.app.sleep import Way
 from chorus_gui.cli.report import Report
 from chorus_gui.core.storage.retry import jitter
 
@@ -58,6 +59,8 @@ def isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     monkeypatch.setenv("CHORUS_UPLOAD_HOME", str(tmp_path_factory.mktemp(f"home{next(_numbers)}", numbered=False)))
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")  # nobody's real credentials are looked at
     monkeypatch.setenv("WAKEPY_FAKE_SUCCESS", "yes")  # a test asks no desktop for anything
+    monkeypatch.setattr("chorus_gui.app.sleep.way", lambda: Way.NONE)
+    monkeypatch.setattr("chorus_gui.app.sleep.fall_asleep", lambda _: pytest.fail("a test never puts the computer to sleep"))
     for name in list(os.environ):
         if name.upper().startswith(("AZURE_", "AWS_", "GOOGLE_")):
             monkeypatch.delenv(name)

@@ -55,6 +55,7 @@ from chorus_gui.ui.pages.history import HistoryPage
 from chorus_gui.ui.pages.readiness import ReadinessPage
 from chorus_gui.ui.pages.review import ReviewPage
 from chorus_gui.ui.palette import commands
+from chorus_gui.ui.state import Afterwards
 from chorus_gui.ui.widgets.dialogs import CannotStartDialog, ConfirmDialog, Dialog, ReasonDialog, ReportDialog
 
 LONG = "/srv/hospital/research/chorus/2026-spring-submission/with-a-long-name"
@@ -284,6 +285,10 @@ class EveryDialog:
 
     def _closing(self) -> Made:
         window, custody = self.window, self.window.state.custody
+        window.session.update(custody=replace(custody, can_check_in=True))
+        for what in (Afterwards.CLOSE, Afterwards.SLEEP):
+            yield self.asked(f"when all jobs have ended: {what.value}", lambda what=what: window.asking._show_afterwards(what))
+        window.session.update(custody=custody)
         window._unsaved.add("Configuration")
         yield self.asked("quit without saving", window.close)
         window._unsaved.clear()

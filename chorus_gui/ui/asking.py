@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QApplication
 
 from chorus_gui.ui.intents import Adopt, Intent
+from chorus_gui.ui.state import Afterwards
 
 if TYPE_CHECKING:
     from chorus_gui.app.known import LessHistoryError
@@ -26,6 +28,7 @@ class Asking(QObject):
         session.sides_wanted.connect(self._show_sides)
         session.set_aside_wanted.connect(self._ask_set_aside)
         session.less_history.connect(self._show_less_history)
+        session.after.due.connect(self._show_afterwards)
 
     def show_store(self, folder: str) -> None:
         """The files of the central store, at a folder.  Nothing opens without a usable configuration."""
@@ -58,6 +61,28 @@ class Asking(QObject):
         from chorus_gui.ui.palette import commands
 
         PaletteDialog(self._window, commands(self._window)).open()
+
+    def _show_afterwards(self, what: Afterwards) -> None:
+        """A minute to cancel what was chosen for the end of all jobs."""
+        from chorus_gui.ui.dialogs.afterwards import AfterwardsDialog
+
+        window, session = self._window, self._window.session
+
+        def later() -> bool:
+            if session.jobs.idle:
+                return False
+            session.after.choose(what)  # … when that job has ended
+            return True
+
+        checked_out = window.state.custody.can_check_in
+        if what is Afterwards.CLOSE:
+            why = "You have the journal checked out: it is checked in first." if checked_out else ""
+            act = window.close_afterwards
+        else:
+            why = "The result stays in the window." + (" The journal stays checked out." if checked_out else "")
+            act = session.after.act_sleep
+        window.come_forward(None)
+        AfterwardsDialog(QApplication.activeModalWidget() or window, what, why, act, later).open()
 
     def _show_less_history(self, error: LessHistoryError, again: Intent) -> None:
         from chorus_gui.ui.dialogs.custody import LessHistoryDialog

@@ -357,6 +357,13 @@ class MainWindow(QMainWindow):
         leave.clicked.connect(self._stop)
         box.open()
 
+    def close_afterwards(self) -> None:
+        """The person chose to close the program when all jobs have ended: as the question would be answered by its default button."""
+        if self._unsaved or not self.state.custody.can_check_in or not self.session.jobs.idle:
+            self.close()
+        else:
+            self._check_in_and_leave()
+
     def _check_in_and_leave(self) -> None:
         self._leaving = True
         self.do(CheckIn())

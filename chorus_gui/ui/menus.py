@@ -21,6 +21,7 @@ from chorus_gui.ui import intents
 from chorus_gui.ui.settings import THEMES
 from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.state import SessionState
+from chorus_gui.ui.widgets.afterwards import choices, show_choice
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Question
 from chorus_gui.ui.widgets.files import ask_open
 
@@ -101,6 +102,7 @@ class Menus:
                 action.setToolTip(plain_text(str(file)))
                 action.triggered.connect(lambda _=False, file=file: self._do(intents.OpenConfig(file)))
             self._recents.setEnabled(bool(state.recents))
+        show_choice(self._after, state)
         self._themes[state.preferences.theme].setChecked(True)  # not blocked: its group unchecks the others
         with QSignalBlocker(self._test):
             self._test.setChecked(state.store_kind is StoreKind.TEST)
@@ -250,6 +252,11 @@ class Menus:
         self._add(
             menu, "&Cancel the job", cancel, "Stop the running job; what was finished is kept", "Ctrl+.", lambda s: s.running is not None
         )
+
+        inner = QMenu("&When all jobs have ended", self._window)
+        inner.setToolTipsVisible(True)
+        self._after = choices(inner, lambda text, tip, act, can: self._add(inner, text, act, tip, None, can), self._do)
+        menu.addMenu(inner)
 
     def _view(self) -> None:
         self.view = self._menu("&View")

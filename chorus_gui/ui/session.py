@@ -33,12 +33,13 @@ from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
 from chorus_gui.core.model import Grade
 from chorus_gui.core.redact import redact
 from chorus_gui.core.timetable import parse_limit
-from chorus_gui.ui import actions, intents, site_intents
+from chorus_gui.ui import actions, intents, job_intents, site_intents
+from chorus_gui.ui.afterwards import AfterJobs
 from chorus_gui.ui.job_end import job_end
 from chorus_gui.ui.jobs import Job, Jobs, Reader, Step
 from chorus_gui.ui.outside import Outside
 from chorus_gui.ui.settings import Settings
-from chorus_gui.ui.state import SENDING, JobEnd, JobKind, Message, Preferences, SessionState, UndoList
+from chorus_gui.ui.state import SENDING, Afterwards, JobEnd, JobKind, Message, Preferences, SessionState, UndoList
 
 MESSAGES = 500
 CHECK_MINUTES = 5
@@ -99,7 +100,7 @@ class Session(QObject):
         self.jobs.progressed.connect(self.progressed)
         for reader in self._readers:
             reader.crashed.connect(self.crashed)
-        self.outside = Outside(self)
+        self.outside, self.after = Outside(self), AfterJobs(self)
         self._soon = QTimer(self, singleShot=True, interval=0)
         self._soon.timeout.connect(self._take_found)
         self._timer = QTimer(self)
@@ -113,11 +114,12 @@ class Session(QObject):
         try:
             self._handlers[type(intent)](intent)
         except ChorusError as error:
-            self._tell_error(error)
+            self.tell_error(error)
 
     def stop(self) -> None:
         """Cancel everything; ``stopped`` comes when every thread has ended."""
         self._stopping = True
+        self.after.choose(Afterwards.NOTHING)  # whoever closes the program is at the computer
         self._timer.stop()
         self.jobs.cancel_all()
         for reader in self._readers:
@@ -144,7 +146,8 @@ class Session(QObject):
         _LOG.log(logging.ERROR if grade is Grade.BAD else logging.INFO, "%s", message.text)
         self.update(**fields, messages=(*self.state.messages[-MESSAGES + 1 :], message))
 
-    def _tell_error(self, error: ChorusError, title: str = "") -> None:
+    def tell_error(self, error: ChorusError, title: str = "") -> None:
+        """Show an expected error like that of a failed job."""
         end = JobEnd(0, JobKind.SAVE, title, OutcomeKind.FAILED, error.summary, error.remedy)
         self.tell(str(error), Grade.BAD, last=end)
         self.ended.emit(end)
@@ -171,6 +174,7 @@ class Session(QObject):
             intents.PauseJob: lambda i: self._on_job(i.job, self.jobs.pause),
             intents.ResumeJob: lambda i: self._on_job(i.job, self.jobs.resume),
             intents.SetLimit: self._set_limit,
+            job_intents.ChooseAfterwards: lambda i: self.after.choose(i.what),
             intents.AcceptLessHistory: self._accept_less,
             intents.DecideHistory: lambda _: self._decide_history(),
             **actions.table(self),
@@ -220,7 +224,7 @@ class Session(QObject):
         if config is not None or file.exists():
             self.settings.remember(file)
             self.settings.put("last", str(file))
-        fresh = self.state if same else SessionState(jobs=self.state.jobs, messages=self.state.messages)
+        fresh = self.state if same else SessionState(jobs=self.state.jobs, after=self.state.after, messages=self.state.messages)
         self._revision, self._looks = self._revision + 1, self._looks + 1  # what is being read is about another state
         self._use(Workspace(config, self.login) if config else None)
         self.settings.use_limit(self.jobs.limit, config.limit if config else None)
@@ -258,7 +262,7 @@ class Session(QObject):
         try:
             hosts = unconfirmed_hosts(config)
         except ChorusError as error:  # the machine policy cannot be read
-            self._tell_error(error)
+            self.tell_error(error)
             return
         if hosts:
             self.trust_wanted.emit(tuple(hosts))
@@ -266,9 +270,8 @@ class Session(QObject):
     def _close_config(self, _: intents.CloseConfig) -> None:
         self.settings.put("last", None)
         self._use(None)
-        self.state = SessionState(
-            sites=self.settings.sites, jobs=self.state.jobs, messages=self.state.messages, preferences=self._preferences()
-        )
+        now, kept = self.state, self._preferences()
+        self.state = SessionState(sites=self.settings.sites, jobs=now.jobs, after=now.after, messages=now.messages, preferences=kept)
         self._looks += 1
         self.changed.emit(self.state)
 

@@ -70,6 +70,36 @@ BRIEF = frozenset({JobKind.HOLD, JobKind.ACCEPT, JobKind.SAVE, JobKind.OPEN, Job
 """Short jobs: the computer is not kept awake for them."""
 
 
+LONG = frozenset(
+    {JobKind.SCAN, JobKind.RECORD, JobKind.SUBMIT, JobKind.UPLOAD, JobKind.READINESS, JobKind.VERIFY, JobKind.REPAIR, JobKind.DOWNLOAD}
+)
+"""Jobs that a person does not wait for: what happens when they have ended can be chosen."""
+
+
+class Afterwards(Enum):
+    """What happens when all jobs have ended."""
+
+    NOTHING = "nothing"
+    CLOSE = "close"
+    SLEEP = "sleep"
+
+
+AFTERWARDS = {
+    Afterwards.NOTHING: "Do nothing",
+    Afterwards.CLOSE: "Close the program",
+    Afterwards.SLEEP: "Put the computer to sleep",
+}
+"""What people choose."""
+
+
+@dataclass(frozen=True, slots=True)
+class AfterFacts:
+    """What is ``chosen`` for the jobs that run now, and if this computer can sleep."""
+
+    chosen: Afterwards = Afterwards.NOTHING
+    can_sleep: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class JobView:
     """A job that runs or waits.  ``key`` names what it works on (the journal); one runs for each key, the others wait."""
@@ -200,6 +230,7 @@ class SessionState:
     review: ReviewFacts | None = None
     readiness: ReadinessFacts | None = None
     jobs: tuple[JobView, ...] = ()
+    after: AfterFacts = AfterFacts()
     last: JobEnd | None = None
     failures: tuple[Failure, ...] = ()
     upload: Selection | None = None
@@ -234,6 +265,11 @@ class SessionState:
     def queue(self) -> tuple[JobView, ...]:
         """The waiting jobs."""
         return tuple(job for job in self.jobs if not job.running)
+
+    @property
+    def has_long_job(self) -> bool:
+        """A job runs or waits that a person does not wait for."""
+        return any(job.kind in LONG for job in self.jobs)
 
     @property
     def key(self) -> str:

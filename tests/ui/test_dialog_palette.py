@@ -54,7 +54,7 @@ def titles(found: list[Found]) -> list[str]:
 
 def test_every_entry_of_the_menus_and_every_page_is_in_it(window: MainWindow) -> None:
     found = {one.title.removesuffix(" (on)") for one in commands(window)}
-    entries = {entry.action.text().replace("&", "") for entry in window.menus._entries}
+    entries = {entry.action.text().replace("&", "") for entry in window.menus._entries if entry.action.isVisible()}  # no sleep here
     assert len(entries) > 30
     assert entries - found == {"Find a command…"}
     assert {path.name for path in window.state.recents} <= {title.rpartition(" / ")[2] for title in found}

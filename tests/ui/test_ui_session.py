@@ -14,7 +14,7 @@ from chorus_gui.app.values import StoreKind
 from chorus_gui.core.custody.state import State as Custody
 from chorus_gui.core.job import OutcomeKind
 from chorus_gui.core.model import ChangeKind, Grade, Tally
-from chorus_gui.ui import hold_intents, intents, readiness_intents, saving_intents, site_intents
+from chorus_gui.ui import hold_intents, intents, job_intents, readiness_intents, saving_intents, site_intents
 from chorus_gui.ui.session import Session
 from chorus_gui.ui.state import JobKind
 
@@ -142,7 +142,7 @@ def test_errors_of_an_intent_are_told_like_a_jobs(session: Session) -> None:
 
 
 def test_every_intent_is_answered(session: Session) -> None:
-    modules = (intents, readiness_intents, hold_intents, saving_intents, site_intents)
+    modules = (intents, readiness_intents, hold_intents, saving_intents, site_intents, job_intents)
     values = [value for module in modules for value in vars(module).values()]
     wanted = {value for value in values if isinstance(value, type) and issubclass(value, intents.Intent)}
     assert wanted - {intents.Intent} == set(session._handlers)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from chorus_gui.cli.main import build_parser
 from chorus_gui.core.config.keys import KEYS
-from chorus_gui.ui import hold_intents, intents, readiness_intents, saving_intents, session, site_intents
+from chorus_gui.ui import hold_intents, intents, job_intents, readiness_intents, saving_intents, session, site_intents
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "user-guide.md"
 HEADING = "## The same on the command line"
@@ -23,6 +23,7 @@ OF_THE_WINDOW = {
     intents.CloseConfig: "a command has one configuration",
     site_intents.ListSites: "the list of this window: a command has -c",
     intents.MarkTest: "the badge",
+    job_intents.ChooseAfterwards: "a shell starts what comes after a command",
     intents.ShowScript: "a dialog",
     intents.ChooseScan: "a dialog",
     saving_intents.SavePicture: "a picture; a command writes the values",

@@ -333,6 +333,21 @@ def close_unfinished(config: str) -> list[Kept]:
     return closed
 
 
+def running() -> bool:
+    """An unattended run works on this computer now: it holds the lock of its report."""
+    for file, report in saved():
+        mark = file.with_name(f".{file.stem}.running")
+        if report.result is Result.RUNNING and mark.exists():
+            try:
+                with filelock.FileLock(mark, timeout=0, thread_local=False):
+                    pass
+            except filelock.Timeout:
+                return True
+            except (OSError, NotImplementedError):
+                continue
+    return False
+
+
 def prune(folder: Path | None = None) -> None:
     """Remove all but the newest :data:`KEPT` reports."""
     place = folder or reports_folder()

@@ -17,6 +17,7 @@ from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.state import JobEnd, JobKind, JobProgress, JobView, SessionState
 from chorus_gui.ui.status import spoken, status_of, why_not_repair
 from chorus_gui.ui.theme import SPACE
+from chorus_gui.ui.widgets.afterwards import AfterButton
 from chorus_gui.ui.widgets.basics import Chip, ElidedLabel, Picture, button, label, row, set_icon
 from chorus_gui.ui.widgets.flow import FlowLayout
 
@@ -233,6 +234,8 @@ class JobBar(QFrame):
         self._detail = ElidedLabel("", "muted", Qt.TextElideMode.ElideRight)
         self._queue = Chip("Queue")
         self._queue.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.after = AfterButton(self)
+        self.after.intent.connect(self.intent)
         self.pause = button("Pause", "Pause the job (Ctrl+P)", icon="pause")
         self.pause.clicked.connect(self._pause)
         self.cancel = button("Cancel", "Stop the job; what was finished is kept (Ctrl+.)", icon="cancel")
@@ -242,6 +245,7 @@ class JobBar(QFrame):
             self._bar,
             self._detail,
             self._queue,
+            self.after,
             self.pause,
             self.cancel,
             space=2 * SPACE,
@@ -257,6 +261,7 @@ class JobBar(QFrame):
         job, before = state.running, self._job
         self._job = job
         self.setVisible(bool(state.jobs))
+        self.after.render_state(state)
         waiting = state.queue
         names = "\n".join(view.title for view in waiting)
         self._queue.show_fact(f"{len(waiting)} waiting" if waiting else "", Grade.INFO, names)

@@ -95,7 +95,7 @@ class SiteList(QWidget):
         set_widths(
             self.view,
             {
-                0: "north-riverside",
+                0: "riverside",
                 1: "Verification of 88,888 files",
                 2: "30/12/2026 23:59",
                 3: PRESENCE[Presence.FAULTY],
