@@ -10,7 +10,6 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -292,11 +291,11 @@ class Session(QObject):
             return
         self._looks += 1
         look, revision = self._looks, self._revision
-        ask = partial(self.ask_facts, look=look)
-        ask(lambda ctx: facts.journal(config, ctx), lambda seen: self._seen(look, journal=seen), "journal")
-        ask(lambda ctx: facts.review(config, revision, ctx), lambda seen: self._seen(look, review=seen, loading=False), "review")
-        ask(lambda ctx: readiness(config, ctx), lambda seen: self._seen(look, readiness=seen), "readiness")
-        ask(lambda ctx: facts.receipts(config, ctx), lambda seen: self._seen(look, receipts=seen), "receipts")
+        ask = self.ask_facts
+        ask(lambda ctx: facts.journal(config, ctx), lambda seen: self._seen(look, journal=seen), "journal", look)
+        ask(lambda ctx: facts.review(config, revision, ctx), lambda seen: self._seen(look, review=seen, loading=False), "review", look)
+        ask(lambda ctx: readiness(config, ctx), lambda seen: self._seen(look, readiness=seen), "readiness", look)
+        ask(lambda ctx: facts.receipts(config, ctx), lambda seen: self._seen(look, receipts=seen), "receipts", look)
         self.look_remote(recover=recover)
 
     def ask_facts(self, step: Step, then: Callable[[Any], None], channel: str, look: int | None = None) -> None:
@@ -346,11 +345,9 @@ class Session(QObject):
     def _answered(self, outcome: Outcome[Any], then: Callable[[Any], None], look: int | None) -> None:
         if outcome.kind is OutcomeKind.DONE:
             then(outcome.value)
-        elif look not in (None, self._looks):
-            return  # it failed for what is no longer open, or for what is being read again
-        elif outcome.kind is OutcomeKind.FAILED:
+        elif outcome.kind is OutcomeKind.FAILED and look in (None, self._looks):  # not of what is no longer open, or is being read again
             self.tell(str(outcome.error), Grade.BAD, loading=False)
-        elif outcome.kind is OutcomeKind.CRASHED:
+        elif outcome.kind is OutcomeKind.CRASHED and look in (None, self._looks):
             self.update(loading=False)
 
     def _seen(self, look: int, **fields: Any) -> None:
