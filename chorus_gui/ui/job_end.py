@@ -47,3 +47,8 @@ def job_end(job: Job, outcome: Outcome[Any], text: str, run: Done[Any] | None) -
         faulty=bool(run and run.faulty),
         changed_elsewhere=isinstance(outcome.error, ConfigChangedError),
     )
+
+
+def succeeded(outcome: Outcome[Any]) -> bool:
+    """The step ended, and so did the run in it, if it was one."""
+    return outcome.kind is OutcomeKind.DONE and (not isinstance(outcome.value, Done) or outcome.value.ok)

@@ -34,7 +34,7 @@ from chorus_gui.core.redact import redact
 from chorus_gui.core.timetable import parse_limit
 from chorus_gui.ui import actions, intents, job_intents, site_intents
 from chorus_gui.ui.afterwards import AfterJobs
-from chorus_gui.ui.job_end import job_end
+from chorus_gui.ui.job_end import job_end, succeeded
 from chorus_gui.ui.jobs import Job, Jobs, Reader, Step
 from chorus_gui.ui.outside import Outside
 from chorus_gui.ui.settings import Settings
@@ -417,7 +417,7 @@ class Session(QObject):
         """``doing`` is what was asked for; None: the configuration that it worked for is no longer open."""
         value, here = outcome.value, doing is not None
         run: Done[Any] | None = value if isinstance(value, Done) else None
-        end = job_end(job, run.outcome if run else outcome, done(value) if _succeeded(outcome) and done and here else "", run)
+        end = job_end(job, run.outcome if run else outcome, done(value) if succeeded(outcome) and done and here else "", run)
         told = " ".join(part for part in (end.text, end.remedy) if part)
         fields: dict[str, Any] = {"jobs": self.jobs.views()}
         if end.outcome is not OutcomeKind.DONE or end.kind not in actions.QUIET:
@@ -444,7 +444,3 @@ class Session(QObject):
             self.less_history.emit(error, doing)
         elif here and isinstance(error, CustodyConflictError) and self.state.config is not None:
             self.sides_wanted.emit(self.state.config.journal.local, error.sides)
-
-
-def _succeeded(outcome: Outcome[Any]) -> bool:
-    return outcome.kind is OutcomeKind.DONE and (not isinstance(outcome.value, Done) or outcome.value.ok)
