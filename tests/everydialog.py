@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import FrameType
 
-from PySide6.QtWidgets import QDialog, QMessageBox
+from PySide6.QtWidgets import QDialog
 
 import chorus_gui.ui
 from chorus_gui.app.custody import Side, Sides
@@ -68,7 +68,7 @@ TOKEN = Waiting(
     remedy="Get a new SAS token from the central team, and save it in “config.toml”.",
     credential="central",
 )
-ASKING = (ConfirmDialog, ReasonDialog, QMessageBox)
+ASKING = (ConfirmDialog, ReasonDialog)
 """What asks in the words of its caller: each caller is a question of its own."""
 Asker = tuple[str, int]
 """A function that asks: its file below ``chorus_gui/ui``, and its first line."""
@@ -87,6 +87,8 @@ class EveryDialog:
     ) -> None:
         self.window, self.site, self.run, self.wait = window, site, run, wait
         self.askers: set[Asker] = set()
+        self.answers: list[object] = []
+        """What the dialogs were answered."""
 
     def all(self) -> Made:
         """A name, and the dialog."""
@@ -104,6 +106,10 @@ class EveryDialog:
         yield from self._review_questions(config)
         yield from self._readiness_questions()
         yield from self._closing()
+
+    def answer(self, *given: object) -> None:
+        """For dialogs that call a function."""
+        self.answers.append(given)
 
     def asked(self, name: str, ask: Callable[[], object]) -> tuple[str, QDialog]:
         """What a function of the window opens."""
@@ -130,8 +136,8 @@ class EveryDialog:
     def _of_a_first_submission(self, config: Config) -> Made:
         state = self.window.state
         assert state.review is not None
-        yield "approve", ApproveDialog(self.window, state, state.review, lambda _: None)
-        images = ContactSheetDialog(self.window, self.window.session.reader, config, None, lambda _: None)
+        yield "approve", ApproveDialog(self.window, state, state.review, self.answer)
+        images = ContactSheetDialog(self.window, self.window.session.reader, config, None, self.answer)
         images.show()
         self.wait(lambda: images.list.count() > 0)
         yield "images", images
@@ -148,22 +154,25 @@ class EveryDialog:
         assert review is not None
         assert review.many_deletions or review.lost_patients
         many = replace(review, many_deletions={"Images": (120, 150)}, leaks=3, leak_rules=("P1", "I3"))
-        yield "approve many deletions and leaks", ApproveDialog(self.window, state, many, lambda _: None)
+        yield "approve many deletions and leaks", ApproveDialog(self.window, state, many, self.answer)
 
     def _scripts(self) -> Made:
         for tool in TITLES:
-            yield f"script {tool}", ScriptDialog(self.window, self.window.session.reader, self.window.state, tool)
+            script = ScriptDialog(self.window, self.window.session.reader, self.window.state, tool)
+            self.wait(lambda script=script: not script.said.text().startswith("Loading"))
+            yield f"script {tool}", script
 
     def _help(self, config: Config) -> Made:
         window, session = self.window, self.window.session
         yield "guide", GuideDialog(window)
         yield "about", AboutDialog(window)
         yield "shortcuts", ShortcutsDialog(window, [entry.action for entry in window.menus._entries])
-        yield "support", SupportDialog(window, lambda *_: None)
+        yield "support", SupportDialog(window, self.answer)
         yield "report", ReportDialog(window, "Traceback\n" * 40)
         yield "cannot start", CannotStartDialog(f"The folder {LONG} cannot be written. Ask your IT department for access. " * 3)
         store = StoreDialog(window, session.checker, session.workspace(), session.state)
         store.search.setText("Images")
+        self.wait(lambda: not store.model.busy)
         yield "files in the central store", store
         sites = SitesDialog(
             window, session.checker, replace(session.state, sites=(*session.state.sites, Listed(Path(LONG) / "config.toml", 1)))
@@ -182,10 +191,10 @@ class EveryDialog:
         )
         here = Side("Here", True, 10_000, SINCE, 2, 1204, 3, ("20260101000000", "20260201000000"))
         file = Path(LONG) / "journal.db"
-        yield "take over", AdoptDialog(window, file, Sides(here, replace(here, where="There"), 382, 301, seen), lambda: None)
+        yield "take over", AdoptDialog(window, file, Sides(here, replace(here, where="There"), 382, 301, seen), self.answer)
         used = Known(f"The journal {LONG}/journal.db", 245, 245, ("20261101093000",))
         full = Known("The copy in the folder of version 20261120141500", 2310, 2310, ("20261101093000",), blob="journal.db")
-        yield "less history", LessHistoryDialog(window, LessHistoryError(used, full), intents.CheckOut(), lambda _: None)
+        yield "less history", LessHistoryDialog(window, LessHistoryError(used, full), intents.CheckOut(), self.answer)
 
     def _credentials(self, config: Config) -> Made:
         window = self.window
@@ -196,10 +205,10 @@ class EveryDialog:
             "token": Place(PlaceKind.AZURE, "az://box", container="box", credentials=Sas("sig=x")),
             "access key": Place(PlaceKind.S3, "s3://box", container="box", credentials=keys),
         }.items():
-            yield f"new {name}", RenewDialog(window, replace(config, central=place), TOKEN, lambda _: None)
+            yield f"new {name}", RenewDialog(window, replace(config, central=place), TOKEN, self.answer)
         hosts = ("storage.hospital.example", "a-second-server.with-a-long-name.hospital.example")
-        yield self.asked("trust", lambda: ask_trust(window, hosts, lambda _: None))
-        yield self.asked("same credential", lambda: ask_for_both(window, lambda: None, lambda: None))
+        yield self.asked("trust", lambda: ask_trust(window, hosts, self.answer))
+        yield self.asked("same credential", lambda: ask_for_both(window, self.answer, self.answer))
 
     def _assistant(self) -> Made:
         session = self.window.session
@@ -243,8 +252,8 @@ class EveryDialog:
         assert configuration is not None
         assert isinstance(history, HistoryPage)
         file = Path(LONG) / "config.toml"
-        yield self.asked("save with problems", lambda: configuration_questions.ask_save_faulty(configuration, 3, lambda: None))
-        yield self.asked("discard changes", lambda: configuration_questions.ask_revert(configuration, file, lambda: None))
+        yield self.asked("save with problems", lambda: configuration_questions.ask_save_faulty(configuration, 3, self.answer))
+        yield self.asked("discard changes", lambda: configuration_questions.ask_revert(configuration, file, self.answer))
         for tab, ask in ((history.versions, history._undo), (history.copies, history._restore)):
             self.wait(lambda tab=tab: tab.model.rowCount() > 0)
             tab.view.selectRow(0)
@@ -270,8 +279,8 @@ class EveryDialog:
         yield self.asked("hold back a folder", lambda: ask.ask_hold_node(page, config, folder, (1, Query()), reasons))
         yield self.asked("hold back a patient", lambda: ask.ask_hold_patient(page, config, "1000004", reasons))
         patients, of_folder = [f"100000{n}" for n in range(9)], ask.what_is_shown_of(folder)
-        yield self.asked("release patients", lambda: ask.ask_release_patients(page, patients, of_folder, lambda: None))
-        yield self.asked("try again", lambda: ask.ask_again(page, error, lambda: None))
+        yield self.asked("release patients", lambda: ask.ask_release_patients(page, patients, of_folder, self.answer))
+        yield self.asked("try again", lambda: ask.ask_again(page, error, self.answer))
         yield self.asked("mark as deleted", lambda: ask.ask_mark_deleted(page, (1, 2)))
         yield self.asked("undo a version", lambda: ask.ask_undo(page, "20261127150107", 1204))
 

@@ -68,7 +68,7 @@ def layout_faults(root: QWidget, size: QSize | None = None) -> list[str]:
     """Every fault below ``root``.  ``size``: at most this large; a window or dialog that cannot be so small is a fault, too."""
     found: list[str] = []
     if size is not None and (root.width() > size.width() or root.height() > size.height()):
-        found.append(f"too large: {_named(root)} has {root.width()}×{root.height()}, and the screen {size.width()}×{size.height()}")
+        found.append(f"too large: {named(root)} has {root.width()}×{root.height()}, and the screen {size.width()}×{size.height()}")
     shown = [one for one in root.findChildren(QWidget) if one.window() is root and one.isVisible()]
     for one in shown:
         found += _unnamed(one)
@@ -79,7 +79,7 @@ def layout_faults(root: QWidget, size: QSize | None = None) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _named(one: QWidget) -> str:
+def named(one: QWidget) -> str:
     """Enough to find it in the program."""
     text = one.text() if isinstance(one, (QLabel, QAbstractButton, QLineEdit)) else one.windowTitle() if one.isWindow() else ""
     own = text or one.accessibleName() or one.objectName()
@@ -120,9 +120,9 @@ def _unnamed(one: QWidget) -> Iterator[str]:
         return
     told = QAccessible.queryAccessibleInterface(one)
     if told is None or not told.text(QAccessible.Text.Name).strip():
-        yield f"unnamed: {_named(one)}"
+        yield f"unnamed: {named(one)}"
     elif told.role() is QAccessible.Role.NoRole or (told.role() is QAccessible.Role.Client and not isinstance(one, QScrollArea)):
-        yield f"unnamed: no role: {_named(one)}"
+        yield f"unnamed: no role: {named(one)}"
 
 
 # --- text that is cut off -------------------------------------------------------------------------------------------------
@@ -137,7 +137,7 @@ def _outside(one: QWidget) -> Iterator[str]:
         return
     if not parent.rect().adjusted(-SLACK, -SLACK, SLACK, SLACK).contains(one.geometry()):
         over = one.geometry()
-        yield f"cut off: {_named(one)} reaches to {over.right() + 1},{over.bottom() + 1} of {parent.width()},{parent.height()}"
+        yield f"cut off: {named(one)} reaches to {over.right() + 1},{over.bottom() + 1} of {parent.width()},{parent.height()}"
 
 
 def _cut(one: QWidget) -> Iterator[str]:
@@ -148,7 +148,7 @@ def _cut(one: QWidget) -> Iterator[str]:
             return
         if isinstance(one, ElidedLabel):
             if one.full and len(one.text()) < min(LEAST_LETTERS, len(one.full)):
-                yield f"cut off: {_named(one)} shows only “{one.text()}” of “{one.full}”"
+                yield f"cut off: {named(one)} shows only “{one.text()}” of “{one.full}”"
             needs = QSize(0, one.fontMetrics().height())
         elif one.wordWrap():
             metrics = QFontMetrics(one.font())
@@ -160,7 +160,7 @@ def _cut(one: QWidget) -> Iterator[str]:
     elif isinstance(one, Chip):
         around = one.parentWidget()
         if one.text() != one.fact and (around is None or one.sizeHint().width() <= around.contentsRect().width()):
-            yield f"cut off: {_named(one)} of “{one.fact}”, and a line of its own would show all of it"
+            yield f"cut off: {named(one)} of “{one.fact}”, and a line of its own would show all of it"
         needs = QSize(0, one.fontMetrics().height())
     elif isinstance(one, Tile):
         needs = one.minimumSizeHint()
@@ -183,7 +183,7 @@ def _cut(one: QWidget) -> Iterator[str]:
     elif isinstance(one, QTabBar):
         needs = QSize(sum(one.tabRect(number).width() for number in range(one.count())), 0)
     if needs.width() > has.width() + SLACK or needs.height() > has.height() + SLACK:
-        yield f"cut off: {_named(one)} needs {needs.width()}×{needs.height()}, and has {has.width()}×{has.height()}"
+        yield f"cut off: {named(one)} needs {needs.width()}×{needs.height()}, and has {has.width()}×{has.height()}"
     if isinstance(one, QAbstractItemView):
         yield from _headings(one)
 
@@ -213,7 +213,7 @@ def _headings(one: QAbstractItemView) -> Iterator[str]:
     for column in range(header.count()):
         title = str(model.headerData(column, Qt.Orientation.Horizontal) or "")
         if title and not header.isSectionHidden(column) and header.sectionSize(column) < QFontMetrics(bold).horizontalAdvance(title) + 12:
-            yield f"cut off: the heading “{title}” in {_named(one)} has {header.sectionSize(column)} pixels"
+            yield f"cut off: the heading “{title}” in {named(one)} has {header.sectionSize(column)} pixels"
 
 
 def _squeezed(one: QWidget) -> Iterator[str]:
@@ -224,17 +224,17 @@ def _squeezed(one: QWidget) -> Iterator[str]:
             rows = min(model.rowCount(), LEAST_ROWS)
         height = one.sizeHintForRow(0) if rows else 0
         if rows and one.viewport().height() < rows * max(height, 16) - SLACK:
-            yield f"squeezed: {_named(one)} shows {one.viewport().height()} pixels of {model.rowCount()} rows"
+            yield f"squeezed: {named(one)} shows {one.viewport().height()} pixels of {model.rowCount()} rows"
     elif isinstance(one, QScrollArea):
         if one.horizontalScrollBar().maximum() > 0:
-            yield f"cut off: {_named(one)} moves sideways by {one.horizontalScrollBar().maximum()} pixels"
+            yield f"cut off: {named(one)} moves sideways by {one.horizontalScrollBar().maximum()} pixels"
         moves = one.verticalScrollBar().maximum()
         if moves > 0 and one.viewport().height() < LEAST_HEIGHT:
-            yield f"squeezed: {_named(one)} shows {one.viewport().height()} pixels"
+            yield f"squeezed: {named(one)} shows {one.viewport().height()} pixels"
         if moves > SLACK and (empty := _not_needed(one)) > SLACK:
-            yield f"scrolls: {_named(one)} moves by {moves} pixels, and {empty} of what it shows are empty"
+            yield f"scrolls: {named(one)} moves by {moves} pixels, and {empty} of what it shows are empty"
     elif isinstance(one, QTextEdit) and one.height() < 40:
-        yield f"squeezed: {_named(one)} is {one.height()} pixels high"
+        yield f"squeezed: {named(one)} is {one.height()} pixels high"
 
 
 def _not_needed(area: QScrollArea) -> int:
@@ -260,4 +260,4 @@ def _overlaps(shown: list[QWidget]) -> Iterator[str]:
         for one, other in combinations(group, 2):
             both: QRect = one.geometry().intersected(other.geometry())
             if both.width() > SLACK and both.height() > SLACK:
-                yield f"overlap: {_named(one)} and {_named(other)} share {both.width()}×{both.height()} pixels"
+                yield f"overlap: {named(one)} and {named(other)} share {both.width()}×{both.height()} pixels"

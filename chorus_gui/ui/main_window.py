@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, Qt, QUrl, Signal
 from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QGuiApplication
-from PySide6.QtWidgets import QApplication, QDialog, QMainWindow, QMessageBox, QStackedWidget, QWidget
+from PySide6.QtWidgets import QApplication, QDialog, QMainWindow, QStackedWidget, QWidget
 
 from chorus_gui.core.job import OutcomeKind
 from chorus_gui.core.waiting import Waiting
@@ -27,14 +27,13 @@ from chorus_gui.ui.menus import Menus
 from chorus_gui.ui.notify import Notifier
 from chorus_gui.ui.pages import Page, Services
 from chorus_gui.ui.session import Session
-from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.state import JobEnd, JobKind, JobProgress, SessionState
 from chorus_gui.ui.status import spoken, status_of
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets import files
 from chorus_gui.ui.widgets.basics import column, refresh_icons, row
 from chorus_gui.ui.widgets.chrome import JobBar, NoticeBar, Rail, TopBar, measured, share_of, site_name
-from chorus_gui.ui.widgets.dialogs import ReportDialog
+from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Question, ReportDialog
 from chorus_gui.ui.widgets.icons import program_icon
 from chorus_gui.ui.widgets.waiting import WaitBar
 
@@ -314,26 +313,18 @@ class MainWindow(QMainWindow):
         if self.session.jobs.idle and not self._unsaved:
             self._leave()
             return
-        box = QMessageBox(self)
-        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        box.setObjectName("close_question")
-        box.setIcon(QMessageBox.Icon.Question)
-        box.setWindowTitle("Quit CHoRUS Upload?")
-        lost = f"Your changes on the {' and '.join(sorted(self._unsaved))} page are not saved." if self._unsaved else ""
-        if self.session.jobs.idle:
-            box.setText(plain_text(lost))
-            box.setInformativeText("If you quit now, they are lost.")
-        else:
+        lost = (
+            f"Your changes on the {' and '.join(sorted(self._unsaved))} page are not saved. If you quit now, they are lost."
+            if self._unsaved
+            else ""
+        )
+        if not self.session.jobs.idle:
             titles = ", ".join(job.title for job in self.state.jobs)
-            box.setText(plain_text(f"A job is running: {titles}."))
             stops = "It stops at once. Files that were already uploaded are kept. You can resume next time."
-            box.setInformativeText(plain_text(f"{stops} {lost}".strip()))
-        yes = "Quit without saving" if self.session.jobs.idle else "Stop and quit"
-        leave = box.addButton(yes, QMessageBox.ButtonRole.DestructiveRole)
-        stay = box.addButton("Keep open", QMessageBox.ButtonRole.RejectRole)
-        box.setDefaultButton(stay)
-        box.setEscapeButton(stay)
-        leave.clicked.connect(self._stop if not self.session.jobs.idle else self._leave)
+            lost = f"A job is running: {titles}. {stops} {lost}".strip()
+        yes, then = ("Quit without saving", self._leave) if self.session.jobs.idle else ("Stop and quit", self._stop)
+        box = ConfirmDialog(self, Question("Quit CHoRUS Upload?", lost, yes, danger=True, no="Keep open"), then)
+        box.setObjectName("close_question")
         box.open()
 
     def _leave(self) -> None:
@@ -341,20 +332,14 @@ class MainWindow(QMainWindow):
         if not self.state.custody.can_check_in:
             self._stop()
             return
-        box = QMessageBox(self)
-        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        question = Question(
+            "Check in before you leave?",
+            "You have the journal checked out. Colleagues cannot submit until you check it in.",
+            "Check in and leave",
+            other="Leave",
+        )
+        box = ConfirmDialog(self, question, self._check_in_and_leave, self._stop)
         box.setObjectName("check_in_question")
-        box.setIcon(QMessageBox.Icon.Question)
-        box.setWindowTitle("Check in before you leave?")
-        box.setText("You have the journal checked out.")
-        box.setInformativeText("Colleagues cannot submit until you check it in.")
-        both = box.addButton("Check in and leave", QMessageBox.ButtonRole.AcceptRole)
-        leave = box.addButton("Leave", QMessageBox.ButtonRole.DestructiveRole)
-        stay = box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole)
-        box.setDefaultButton(both)
-        box.setEscapeButton(stay)
-        both.clicked.connect(self._check_in_and_leave)
-        leave.clicked.connect(self._stop)
         box.open()
 
     def close_afterwards(self) -> None:

@@ -777,7 +777,7 @@ class Camera:
         self.rest()
         self.shoot("leave")
         for button in self.window.findChildren(QPushButton):
-            if button.text() == "Leave":
+            if button.text().replace("&", "") == "Leave":
                 button.click()
         self.wait(lambda: bool(gone))
 

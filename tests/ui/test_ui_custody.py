@@ -11,7 +11,7 @@ import pytest
 from azure_places import key_place, service
 from custodyworld import BLOB, LOCK, names, opened_home, person, record, record_uploaded
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QMessageBox, QPushButton
+from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 from uiworld import run_job, settle
 from world import World
@@ -170,8 +170,8 @@ def test_going_on_with_what_the_other_tool_checked_out(qtbot: QtBot, windows: li
     assert action(window, "Take over a journal…").isEnabled()
     box = compared(qtbot, window, intents.CompareJournals(other))
     told = [part.text() for part in box.findChildren(type(window.top.badge))]
-    assert "•  1 entry is only in your file. Your next check-in adds it to the cloud journal." in told
-    assert "•  Your file has every entry of the cloud journal." in told
+    assert "1 entry is only in your file. Your next check-in adds it to the cloud journal." in told
+    assert "Your file has every entry of the cloud journal." in told
     assert cloud.head("journal.db") is None, "nothing was done yet"
     assert box.yes.isEnabled()
     yes(qtbot, window, box)
@@ -359,10 +359,11 @@ def test_less_history_offers_two_ways_out(recover: bool, qtbot: QtBot) -> None:
 def leaving(window: MainWindow, answer: str) -> None:
     """Close the window, and answer its question."""
     window.close()
-    box = next(box for box in window.findChildren(QMessageBox, "check_in_question") if box.isVisible())
+    box = next(box for box in window.findChildren(ConfirmDialog, "check_in_question") if box.isVisible())
     assert box.windowTitle() == "Check in before you leave?"
-    assert {button.text() for button in box.buttons()} == {"Check in and leave", "Leave", "Cancel"}
-    next(button for button in box.buttons() if button.text() == answer).click()
+    buttons = {button.text().replace("&", ""): button for button in box.findChildren(QPushButton)}
+    assert set(buttons) == {"Check in and leave", "Leave", "Cancel"}
+    buttons[answer].click()
 
 
 def test_leaving_with_the_journal_checked_out_asks(qtbot: QtBot, windows: list[MainWindow], world: World, cloud: Store) -> None:

@@ -10,7 +10,6 @@ from threading import Event
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 from uiworld import a_session, run_job, settle
 from world import World
@@ -22,6 +21,7 @@ from chorus_gui.ui import intents
 from chorus_gui.ui.main_window import MainWindow
 from chorus_gui.ui.session import Session
 from chorus_gui.ui.state import JobKind
+from chorus_gui.ui.widgets.dialogs import ConfirmDialog
 
 
 def scanned(qtbot: QtBot, session: Session) -> int:
@@ -115,8 +115,8 @@ def forever(ctx: JobContext) -> None:
         ctx.sleep(0.02)
 
 
-def asked(window: MainWindow, name: str) -> QMessageBox:
-    return next(box for box in window.findChildren(QMessageBox, name) if box.isVisible())
+def asked(window: MainWindow, name: str) -> ConfirmDialog:
+    return next(box for box in window.findChildren(ConfirmDialog, name) if box.isVisible())
 
 
 @pytest.mark.parametrize("key", [Qt.Key.Key_Return, Qt.Key.Key_Escape])
@@ -142,7 +142,8 @@ def test_enter_checks_in_before_leaving_and_escape_stays(
     session.changed.emit(session.state)
     window.close()
     box = asked(window, "check_in_question")
-    assert (box.defaultButton().text() if isinstance(box.defaultButton(), QPushButton) else "") == "Check in and leave"
+    assert box.yes.text().replace("&", "") == "Check in and leave"
+    assert box.yes.isDefault()
     QTest.keyClick(box, key)
     qtbot.waitUntil(lambda: not box.isVisible(), timeout=5000)
     assert [type(intent).__name__ for intent in done] == (["CheckIn"] if leaves else [])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QApplication, QMessageBox, QPushButton
+from PySide6.QtWidgets import QApplication, QPushButton
 from pytestqt.qtbot import QtBot
 from uiworld import run_job, settle
 from world import World
@@ -20,7 +20,7 @@ from chorus_gui.ui.main_window import MainWindow
 from chorus_gui.ui.session import Session
 from chorus_gui.ui.settings import Settings
 from chorus_gui.ui.state import JobEnd, JobKind, JobProgress
-from chorus_gui.ui.widgets.dialogs import Dialog, ReportDialog
+from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Dialog, ReportDialog
 
 
 @pytest.fixture
@@ -43,9 +43,9 @@ def forever(ctx: JobContext) -> None:
         ctx.sleep(0.01)
 
 
-def question(window: MainWindow) -> QMessageBox:
+def question(window: MainWindow) -> ConfirmDialog:
     """The one that closing asks."""
-    return next(box for box in window.findChildren(QMessageBox, "close_question") if box.isVisible())
+    return next(box for box in window.findChildren(ConfirmDialog, "close_question") if box.isVisible())
 
 
 def test_a_first_start_says_what_to_do(window: MainWindow) -> None:
@@ -150,13 +150,14 @@ def test_closing_during_a_job_asks_cancels_and_waits(qtbot: QtBot, window: MainW
     window.close()
     box = question(window)
     assert window.isVisible()
-    next(button for button in box.buttons() if button.text() == "Keep open").click()
+    box.no.click()
     assert not session.jobs.idle
 
     window.close()
     box = question(window)
     with qtbot.waitSignal(window.closed, timeout=10_000):
-        next(button for button in box.buttons() if button.text() == "Stop and quit").click()
+        assert box.yes.text().replace("&", "") == "Stop and quit"
+        box.yes.click()
     assert session.jobs.idle
     assert session.state.last is not None
     assert session.state.last.outcome is OutcomeKind.CANCELLED
@@ -173,7 +174,7 @@ def test_a_fault_of_ours_is_shown_once_and_can_be_copied(qtbot: QtBot, window: M
     assert len(dialogs) == 1
     window.show_report("another one")
     assert len(window.findChildren(ReportDialog)) == 1
-    next(button for button in dialogs[0].findChildren(QPushButton) if button.text() == "Copy report").click()
+    next(button for button in dialogs[0].findChildren(QPushButton) if button.text().replace("&", "") == "Copy report").click()
     assert "RuntimeError: unexpected" in QApplication.clipboard().text()
     dialogs[0].close()
     assert window._report is None

@@ -166,7 +166,7 @@ class SaveStep(Step):
         super().__init__()
         self.edit = QLineEdit(str(suggested_configuration()))
         self.edit.textChanged.connect(lambda _: self.changed.emit())
-        choose = button("&Browse…", "Choose where to save the configuration", icon="folder")
+        choose = button("Browse…", "Choose where to save the configuration", icon="folder")
         choose.clicked.connect(self._choose)
         field = QWidget()
         line = row(self.edit, choose, space=SPACE // 2)

@@ -73,7 +73,7 @@ class FolderEdit(QWidget):
         self.edit = QLineEdit()
         self.edit.textChanged.connect(lambda _: self.changed.emit())
         self._title = title
-        self.browse = button("&Browse…", title, icon="folder")
+        self.browse = button("Browse…", title, icon="folder")
         self.browse.clicked.connect(self._choose)
         line = row(self.edit, self.browse, space=SPACE // 2)
         line.setStretch(0, 1)

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
     QLabel,
+    QLayout,
     QLineEdit,
     QPushButton,
     QRadioButton,
@@ -38,6 +39,7 @@ from chorus_gui.ui.state import SessionState
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import button, column, label, row, set_grade
 from chorus_gui.ui.widgets.dialogs import Dialog
+from chorus_gui.ui.widgets.points import named, point
 
 KIND_WORDS = {
     ChangeKind.ADDED: "Added",
@@ -123,7 +125,10 @@ def left_over(found: ReadinessFacts) -> str:
 
 
 class ApproveDialog(Dialog):
-    """Asks, and calls ``then`` with the answer.  ``show_leaks`` brings the Readiness page to the front."""
+    """Asks, and calls ``then`` with the answer.  ``show_leaks`` brings the Readiness page to the front.
+
+    Enter sends only if nothing here warns, or after the deletions were confirmed.  Otherwise it cancels.
+    """
 
     def __init__(
         self,
@@ -134,7 +139,7 @@ class ApproveDialog(Dialog):
         show_leaks: Callable[[], None] | None = None,
     ) -> None:
         super().__init__(parent, "Approve changes")
-        self._then = then
+        self._then, self._warned = then, False
         self._leaks, self._pending_leaks, self._forgotten = review.leaks, review.pending_leaks, review.forgotten_leaks
         self.leaks = label("", "strong", wrap=True)
         self.open_leaks = button("Open &Readiness", "Close this question, and show the leaks")
@@ -159,7 +164,6 @@ class ApproveDialog(Dialog):
             if scripted
             else button("Record and &upload", "Record the changes in the journal, and upload the files", primary=True)
         )
-        self.yes.setDefault(True)
         self.cancel.clicked.connect(self.reject)
         self.record.clicked.connect(lambda: self._answer(record_only=True))
         self.yes.clicked.connect(lambda: self._answer(record_only=scripted, script=scripted))
@@ -192,7 +196,7 @@ class ApproveDialog(Dialog):
         self.which.currentTextChanged.connect(self._look)
         self.pending.toggled.connect(self._look)
         self._look()
-        (self.field if self._deletions else self.yes).setFocus()
+        (self.field if self._deletions else self.yes if self.yes.isDefault() else self.cancel).setFocus()
 
     # --- what is shown ----------------------------------------------------------------------------------------------
 
@@ -261,15 +265,14 @@ class ApproveDialog(Dialog):
         return made
 
     def _notes(self, state: SessionState, review: ReviewFacts) -> list[QWidget]:
-        out: list[QWidget] = []
+        points: list[QLayout] = []
         for grade, text in facts(state, review):
-            made = label(f"•  {text}", wrap=True)
-            set_grade(made, grade if grade is not Grade.INFO else None)
-            out.append(made)
-        if not out:
-            return out
+            self._warned = self._warned or grade is not Grade.INFO
+            points.append(point(text, grade if grade is not Grade.INFO else None))
+        if not points:
+            return []
         box = QWidget()
-        box.setLayout(column(*out, space=SPACE // 2))
+        box.setLayout(column(*points, space=SPACE // 2))
         return [box]
 
     def _versions(self) -> QWidget:
@@ -310,7 +313,7 @@ class ApproveDialog(Dialog):
                     "If you are not sure, cancel and check the deleted files.",
                     wrap=True,
                 ),
-                row(label(f"If they were really deleted, type {self._deletions}:"), self.field, None),
+                row(named(f"If they were really deleted, type {self._deletions}:", self.field), self.field, None),
                 space=SPACE,
                 margins=(2 * SPACE, SPACE + 4, 2 * SPACE, SPACE + 4),
             )
@@ -336,7 +339,9 @@ class ApproveDialog(Dialog):
         self._remark.setVisible(bool(remark))
         set_grade(self._remark, Grade.BAD if wrong else Grade.WARNING)
         along = self._along.of(self._version).total
-        self.pending.setText(f"Also upload {words.files_and_size(along)} from earlier that {words.agree(along.files, 'is', 'are')} pending")
+        self.pending.setText(
+            f"Also upload {words.files_and_size(along)} from earlier that {words.agree(along.files, 'is', 'are')} &pending"
+        )
         self.pending.setEnabled(along.files > 0)
         sends = bool(self._changes or (along.files and self.pending.isChecked()))
         leaks = self._leaks + (self._pending_leaks if along.files and self.pending.isChecked() else 0)
@@ -352,6 +357,8 @@ class ApproveDialog(Dialog):
         self.yes.setEnabled(not wrong and self.confirmed and sends and not blocked)
         self.yes.setToolTip(plain_text(self.leaks.text() if blocked else self.yes.accessibleDescription()))
         self.record.setEnabled(not wrong and self.confirmed and self._changes > 0)
+        sure = self.confirmed if self._deletions else not self._warned and not remark
+        (self.yes if sure and self.yes.isEnabled() else self.cancel).setDefault(True)
 
     @property
     def _version(self) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtWidgets import QGridLayout, QLineEdit, QWidget
+from PySide6.QtWidgets import QGridLayout, QLayout, QLineEdit, QWidget
 
 from chorus_gui.app.custody import Choice, Side, Sides, State
 from chorus_gui.app.known import LessHistoryError
@@ -14,8 +14,9 @@ from chorus_gui.ui import intents, words
 from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.state import SessionState
 from chorus_gui.ui.theme import SPACE
-from chorus_gui.ui.widgets.basics import Card, ElidedLabel, button, column, label, row, set_grade
+from chorus_gui.ui.widgets.basics import Card, ElidedLabel, button, column, label, row
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Dialog, Question
+from chorus_gui.ui.widgets.points import named, point
 
 TYPED = "take over"
 
@@ -32,8 +33,8 @@ class AdoptDialog(Dialog):
         usable = bool(sides.local.schema)
         self._typed = TYPED if usable and (sides.only_cloud != 0 or sides.seen.state is State.LOCKED) else ""
         self.yes = button("Take over journal", "Lock the cloud journal for yourself, and use this file as the local journal", danger=True)
-        no = button("Cancel", "Close without a change (Esc)")
-        no.clicked.connect(self.reject)
+        self.no = button("Cancel", "Close without a change (Esc)")
+        self.no.clicked.connect(self.reject)
         self.yes.clicked.connect(self.accept)
         self.accepted.connect(then)
         self.field = QLineEdit()
@@ -43,19 +44,21 @@ class AdoptDialog(Dialog):
         both = row(_card("Your file", str(file), sides.local), _card("Cloud journal", "", sides.cloud), space=2 * SPACE)
         both.setStretch(0, 1)
         both.setStretch(1, 1)
-        parts = [label(f"•  {text}", wrap=True, selectable=True) for text in consequences(sides)]
-        for part, (_, grade) in zip(parts, graded(sides), strict=True):
-            set_grade(part, grade)
-        rows: list[QWidget | int] = [label("Take over the journal?", "heading"), label(sides.seen.describe(), wrap=True, selectable=True)]
+        parts: list[QWidget | QLayout] = [point(text, grade, selectable=True) for text, grade in graded(sides)]
+        rows: list[QWidget | QLayout] = [
+            label("Take over the journal?", "heading"),
+            label(sides.seen.describe(), wrap=True, selectable=True),
+        ]
         if self._typed:
-            parts += [label(f"Type “{TYPED}” to confirm:", "muted")]
-        typed = [self.field] if self._typed else []
-        self.compose(column(*rows, both, *parts, *typed, None, space=SPACE + 2), row(None, no, self.yes))
-        (self.field if self._typed else no).setFocus()
+            parts += [named(f"Type “{TYPED}” to confirm:", self.field), self.field]
+        self.compose(column(*rows, both, *parts, None, space=SPACE + 2), row(None, self.no, self.yes))
+        (self.field if self._typed else self.no).setFocus()
         self._look(usable)
 
     def _look(self, usable: bool) -> None:
-        self.yes.setEnabled(usable and (not self._typed or self.field.text().strip().casefold() == self._typed))
+        typed = bool(self._typed) and self.field.text().strip().casefold() == self._typed
+        self.yes.setEnabled(usable and (typed or not self._typed))
+        (self.yes if usable and typed else self.no).setDefault(True)
 
 
 def consequences(sides: Sides) -> tuple[str, ...]:
@@ -128,14 +131,15 @@ class LessHistoryDialog(Dialog):
         self.recover.setEnabled(error.known.can_be_taken)
         self.recover.clicked.connect(lambda: self._answer(do, intents.RecoverJournal(error.known)))
         self.accept_less.clicked.connect(lambda: self._answer(do, intents.AcceptLessHistory(again)))
-        rows: list[QWidget | int] = [
+        rows: list[QWidget | QLayout] = [
             label("Use the fuller journal?", "heading"),
             label(error.what, wrap=True),
-            label(f"•  Present journal: {error.used.describe()}", wrap=True, selectable=True),
-            label(f"•  Fuller journal: {error.known.describe()}", wrap=True, selectable=True),
+            point(f"Present journal: {error.used.describe()}", selectable=True),
+            point(f"Fuller journal: {error.known.describe()}", selectable=True),
             label("Files that are missing from the journal count as added, and are uploaded again. Nothing was written.", wrap=True),
         ]
         self.compose(column(*rows, None, space=SPACE + 2), row(cancel, None, self.accept_less, self.recover))
+        cancel.setDefault(True)
         cancel.setFocus()
 
     def _answer(self, do: Callable[[intents.Intent], None], intent: intents.Intent) -> None:

@@ -8,7 +8,7 @@ from importlib import metadata
 from pathlib import Path
 
 from PySide6.QtCore import QUrl, qVersion
-from PySide6.QtGui import QAction, QDesktopServices, QGuiApplication, QTextCursor
+from PySide6.QtGui import QAction, QDesktopServices, QGuiApplication, QKeySequence, QShortcut, QTextCursor
 from PySide6.QtWidgets import QHeaderView, QLabel, QLineEdit, QTextBrowser, QTreeWidget, QTreeWidgetItem, QWidget
 
 from chorus_gui import __version__
@@ -72,13 +72,14 @@ class GuideDialog(Dialog):
         self.search = QLineEdit()
         self.search.setPlaceholderText("Find in the guide")
         self.search.setAccessibleName("Find in the guide")
-        self.search.setToolTip("Find a word in the guide; Enter finds the next one")
+        self.search.setToolTip("Find a word in the guide; Enter finds the next one (Ctrl+F)")
         self.search.setClearButtonEnabled(True)
         self.search.textEdited.connect(lambda: self._find(again=False))
         self.search.returnPressed.connect(lambda: self._find(again=True))
         self.found = label("", "muted")
         close = button("Close", "Close this window (Esc)")
         close.setAutoDefault(False)
+        QShortcut(QKeySequence.StandardKey.Find, self, self.search.setFocus)
         close.clicked.connect(self.accept)
         top = row(self.search, self.found, space=2 * SPACE)
         top.setStretch(0, 1)

@@ -16,6 +16,7 @@ from chorus_gui.ui import intents
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import FormRow, button, column, label, row
 from chorus_gui.ui.widgets.dialogs import Dialog
+from chorus_gui.ui.widgets.points import named
 from chorus_gui.ui.widgets.secret import SecretEdit
 
 _NAMES = {AuthMode.SAS: "SAS token", AuthMode.KEY: "Account key", AuthMode.CONNECTION_STRING: "Connection string"}
@@ -60,6 +61,7 @@ class RenewDialog(Dialog):
         parts = (
             label(title, "heading", wrap=True),
             self.text,
+            *([named(f"{name}:", self.secret.edit)] if name and self._keys is None else []),
             self.secret,
             *([self._keys] if self._keys else []),
             label(kept, "muted", wrap=True),

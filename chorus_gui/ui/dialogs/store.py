@@ -58,7 +58,7 @@ class StoreDialog(Dialog):
         self.resize(980, 600)
         self.folder = QLineEdit()
         self.folder.setAccessibleName("Folder")
-        self.folder.setToolTip("The folder that is shown; write another one, and press Enter")
+        self.folder.setToolTip("The folder that is shown; write another one, and press Enter (Ctrl+L)")
         self.folder.setPlaceholderText("All versions")
         self.above = button("&Up", "Show the folder above (Backspace)", icon="undo")
         self.search = QLineEdit()
@@ -114,6 +114,12 @@ class StoreDialog(Dialog):
             ("&Open", self._open, "Show what is in the folder", None),
             ("&Download…", self._download, "Copy the file to this computer", QKeySequence("Ctrl+S")),
             ("&Copy address", self._copy, "Copy the address, without any credential", QKeySequence(QKeySequence.StandardKey.Copy)),
+            (
+                "&Write a folder",
+                lambda: (self.folder.setFocus(), self.folder.selectAll()),
+                "Write the folder to show",
+                QKeySequence("Ctrl+L"),
+            ),
             ("&Search", self.search.setFocus, "Search below this folder", QKeySequence(QKeySequence.StandardKey.Find)),
             ("&Refresh", self._again, "Read the folder again", QKeySequence(QKeySequence.StandardKey.Refresh)),
         ):
@@ -124,7 +130,7 @@ class StoreDialog(Dialog):
             action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             action.triggered.connect(lambda _=False, act=act: act())
             self.menu.addAction(action)
-            self.view.addAction(action)
+            self.addAction(action)
 
     def _connect(self) -> None:
         self.view.opened.connect(lambda _: self._open())

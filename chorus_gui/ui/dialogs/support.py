@@ -14,6 +14,7 @@ from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import button, column, label, row, set_grade
 from chorus_gui.ui.widgets.dialogs import Dialog
 from chorus_gui.ui.widgets.files import ask_save
+from chorus_gui.ui.widgets.points import point
 
 CONTENTS = (
     "the versions of the program and of the system",
@@ -48,7 +49,7 @@ class SupportDialog(Dialog):
                 "This saves a file for the person who helps you. Nothing is sent. Check the file before you pass it on. It contains:",
                 wrap=True,
             ),
-            *(label(f"•  {text}") for text in CONTENTS),
+            *(point(text) for text in CONTENTS),
             SPACE,
             self.paths,
             self.said,

@@ -18,12 +18,10 @@ def ask_trust(parent: QWidget, hosts: tuple[str, ...], do: Callable[[intents.Int
         Question(
             "Trust this server?" if one else "Trust these servers?",
             f"This configuration names {'a server' if one else 'servers'} that CHoRUS Upload does not know. "
-            f"{'It' if one else 'They'} would receive your credentials and the site’s files.",
+            f"{'It' if one else 'They'} would receive your credentials and the site’s files. Ask the central team, or the people who manage the bucket, "
+            "if the address is right. Your answer is remembered for this user on this computer.",
             "Trust server" if one else "Trust servers",
-            details=(
-                *hosts,
-                "Ask the central team, or the people who manage the bucket, if the address is right. Your answer is remembered for this user on this computer.",
-            ),
+            details=hosts,
             danger=True,
         ),
         lambda: do(intents.TrustHosts(hosts)),

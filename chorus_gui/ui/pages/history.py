@@ -30,6 +30,7 @@ from chorus_gui.ui.pages.history_parts import (
     version_columns,
     version_lines,
 )
+from chorus_gui.ui.pages.review_questions import ask_undo
 from chorus_gui.ui.state import SessionState
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import EmptyState, button, column, label, row
@@ -314,21 +315,7 @@ class HistoryPage(Page):
         version: VersionLine | None = self.versions.chosen()
         if version is None:
             return
-        files = words.files_and_size(version.pending)
-        ConfirmDialog(
-            self,
-            Question(
-                f"Undo version {version.version}?",
-                f"{files} {words.agree(version.pending.files, 'is', 'are')} recorded but not uploaded. {words.agree(version.pending.files, 'It is', 'They are')} removed from the journal. A copy of the journal is kept.",
-                "Undo version",
-                details=(
-                    "Nothing on the site or in the central store is changed.",
-                    f"The next scan finds {words.agree(version.pending.files, 'this file', 'these files')} again.",
-                ),
-                danger=True,
-            ),
-            lambda: self.intent.emit(intents.Undo(version.version)),
-        ).open()
+        ask_undo(self, version.version, version.pending.files)
 
     def _restore(self) -> None:
         copy: CopyFacts | None = self.copies.chosen()

@@ -105,6 +105,7 @@ def ask_mark_deleted(page: Page, ids: tuple[int, ...]) -> None:
                 "Nothing is removed from the site or from the central store.",
                 "Only files that are not on the site, or that the configuration leaves out, are marked.",
             ),
+            danger=True,
         ),
         lambda: page.intent.emit(intents.MarkDeleted(ids)),
     ).open()
@@ -116,12 +117,13 @@ def ask_undo(page: Page, version: str, files: int) -> None:
         page,
         Question(
             f"Undo version {version}?",
-            f"{words.count_of(files, 'pending file')} {words.agree(files, 'is', 'are')} removed from the journal.",
+            f"{words.count_of(files, 'pending file')} {words.agree(files, 'is', 'are')} removed from the journal. A copy of the journal is kept.",
             "Undo version",
             details=(
-                f"The next scan finds {words.agree(files, 'it', 'them')} again.",
-                "Files that are already uploaded are not changed.",
+                "Nothing on the site or in the central store is changed.",
+                f"The next scan finds {words.agree(files, 'this file', 'these files')} again.",
             ),
+            danger=True,
         ),
         lambda: page.intent.emit(intents.Undo(version)),
     ).open()

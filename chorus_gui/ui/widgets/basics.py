@@ -408,7 +408,7 @@ class FormRow(QWidget):
         self.field = field
         self._required, self._whose = required, whose
         self._title = label(f"{name} *" if required else name, "strong")
-        self._title.setBuddy(field)
+        self._title.setBuddy(field.focusProxy() or field)
         self._explanation = label(explanation, "muted", wrap=True)
         if not explanation:
             self._explanation.hide()  # nothing is shown while it has no parent: it would be a window of its own

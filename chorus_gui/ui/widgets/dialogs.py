@@ -5,15 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer
+from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QSize, Qt, QTimer
 from PySide6.QtGui import QFontDatabase, QGuiApplication, QShowEvent
-from PySide6.QtWidgets import QComboBox, QDialog, QDialogButtonBox, QLayout, QLineEdit, QPlainTextEdit, QPushButton, QWidget
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QLayout,
+    QLineEdit,
+    QPlainTextEdit,
+    QPushButton,
+    QScrollArea,
+    QWidget,
+)
 
 from chorus_gui import __version__
 from chorus_gui.core.model import Grade
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import button, column, label, row, set_grade
+from chorus_gui.ui.widgets.letters import ESC, give_letters
+from chorus_gui.ui.widgets.points import named, point
 from chorus_gui.ui.widgets.scrolling import LowArea
+from chorus_gui.ui.widgets.tab_order import tab_to_what_is_chosen
 
 FRAME = 48
 """What the title bar of a dialog and the edges of the screen need; pixels."""
@@ -33,7 +46,7 @@ class Dialog(QDialog):
         self._area: LowArea | None = None
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
-        self._soon.timeout.connect(self._fit)
+        self._soon.timeout.connect(self._laid_out)
         self.setWindowTitle(title)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowModality(Qt.WindowModality.WindowModal)
@@ -42,17 +55,22 @@ class Dialog(QDialog):
     def compose(self, content: QLayout, buttons: QLayout, *, edge: int = 3 * SPACE) -> None:
         """What the dialog shows, and its buttons.  On a screen that is too low, the content scrolls, and the buttons stay below it."""
         self._area = LowArea(content)
-        self._area.widget().installEventFilter(self)
         self.setLayout(column(self._area, buttons, space=2 * SPACE, margins=(edge, edge, edge, 2 * SPACE)))
 
     def showEvent(self, event: QShowEvent) -> None:
-        """High enough for all lines of its texts: how many there are is only known when it has its width and the style."""
+        """As high as the lines of its texts: how many there are is only known when it has its width and the style.  And ready for the keyboard."""
         super().showEvent(event)
         space, layout = space_of(self), self.layout()
         if layout is not None:
             self.setMinimumWidth(max(self.minimumWidth(), min(layout.totalMinimumSize().width(), space.width())))
         self.resize(self.size().boundedTo(space))
-        self._fit()
+        give_letters(self)
+        tab_to_what_is_chosen(self)
+        self._fit_to_text(lower=True)
+        for area in self.findChildren(QScrollArea):
+            area.widget().installEventFilter(self)
+        self.installEventFilter(self)
+        self._begin_in_view()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """There is more to show, or less."""
@@ -60,22 +78,41 @@ class Dialog(QDialog):
             self._soon.start()
         return super().eventFilter(watched, event)
 
-    def _fit(self) -> None:
+    def _laid_out(self) -> None:
+        if self._area is not None:
+            self._fit_to_text()
+        give_letters(self)
+        tab_to_what_is_chosen(self)
+
+    def _fit_to_text(self, *, lower: bool = False) -> None:
+        """``lower``: also less high, if there is only empty space at the end of its content."""
         layout = self.layout()
         if self._area is not None:
-            needed = self.height() + self._area.missing()
+            missing = self._area.missing()
+            needed = self.height() + (missing if missing or not lower else -self._area.empty())
         elif layout is not None and layout.hasHeightForWidth():
-            needed = layout.totalHeightForWidth(self.width())
+            needed, lower = layout.totalHeightForWidth(self.width()), False
         else:
             return
-        self.resize(self.width(), max(self.height(), min(needed, space_of(self).height())))
+        self.resize(self.width(), min(max(needed, 0 if lower else self.height()), max(self.height(), space_of(self).height())))
+
+    def _begin_in_view(self) -> None:
+        """Where the field to begin with is further down, begin at the button that changes nothing: nobody sees a focus that is out of view."""
+        focus, area = self.focusWidget(), self._area
+        if focus is None or area is None or not area.isAncestorOf(focus):
+            return
+        if not area.viewport().rect().contains(QRect(focus.mapTo(area.viewport(), QPoint()), focus.size())):
+            safe = next((one for one in self.findChildren(QPushButton) if one.text() in ESC), None)
+            if safe is not None:
+                safe.setFocus()
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """A question with a clear answer.  ``yes`` is its button; ``details`` are lines below the text.
 
-    ``typed``: the person must type this word, for what cannot be undone easily.  ``danger``: the button is red.
+    ``typed``: the person must type this word, for what cannot be undone easily.  ``danger``: the button is red, and Enter does not select it.
+    ``no`` changes nothing.  ``other`` is a third answer, which is worse than ``yes``.
     """
 
     title: str
@@ -84,33 +121,42 @@ class Question:
     details: Sequence[str] = ()
     typed: str = ""
     danger: bool = False
+    no: str = "Cancel"
+    other: str = ""
 
 
 class ConfirmDialog(Dialog):
-    """Asks a question, and calls ``then`` if it is confirmed."""
+    """Asks a question, and calls ``then`` if it is confirmed, or ``other`` if the person selects the third answer."""
 
-    def __init__(self, parent: QWidget | None, question: Question, then: Callable[[], None]) -> None:
+    def __init__(
+        self, parent: QWidget | None, question: Question, then: Callable[[], None], other: Callable[[], None] | None = None
+    ) -> None:
         super().__init__(parent, question.title)
         self._typed = question.typed
         self.yes = button(question.yes, primary=not question.danger, danger=question.danger)
-        no = QPushButton("Cancel")
-        no.clicked.connect(self.reject)
+        self.no, self.other = QPushButton(question.no), button(question.other, danger=True)
+        self.no.clicked.connect(self.reject)
         self.yes.clicked.connect(self.accept)
         self.accepted.connect(then)
+        if other is not None:
+            self.other.clicked.connect(lambda: (self.done(0), other()))
         self.field = QLineEdit()
         self.field.setAccessibleName(f"Type “{question.typed}” to confirm")
         self.field.textChanged.connect(self._look)
-        rows = [label(question.title, "heading", wrap=True), label(question.text, wrap=True, selectable=True)]
-        rows += [label(f"•  {detail}", wrap=True, selectable=True) for detail in question.details]
+        rows: list[QWidget | QLayout] = [label(question.title, "heading", wrap=True), label(question.text, wrap=True, selectable=True)]
+        rows += [point(detail, selectable=True) for detail in question.details]
         if question.typed:
-            rows += [label(f"Type “{question.typed}” to confirm:", "muted"), self.field]
-        self.compose(column(*rows, None, space=SPACE + 2), row(None, no, self.yes))
-        (self.field if question.typed else no if question.danger else self.yes).setFocus()
-        self.yes.setDefault(not question.danger and not question.typed)
+            rows += [named(f"Type “{question.typed}” to confirm:", self.field), self.field]
+        self.compose(column(*rows, None, space=SPACE + 2), row(None, self.no, *([self.other] if question.other else []), self.yes))
+        (self.field if question.typed else self.no if question.danger else self.yes).setFocus()
+        self._safe = question.danger
         self._look()
 
     def _look(self) -> None:
-        self.yes.setEnabled(not self._typed or self.field.text().strip().casefold() == self._typed.casefold())
+        """Who has typed the word has confirmed it: then Enter does it."""
+        typed = bool(self._typed) and self.field.text().strip().casefold() == self._typed.casefold()
+        self.yes.setEnabled(typed or not self._typed)
+        (self.yes if typed or not (self._typed or self._safe) else self.no).setDefault(True)
 
 
 class ReasonDialog(Dialog):
@@ -131,7 +177,7 @@ class ReasonDialog(Dialog):
         no.clicked.connect(self.reject)
         self.yes.clicked.connect(self.accept)
         self.accepted.connect(lambda: then(self.field.currentText().strip()))
-        parts = (label(title, "heading", wrap=True), label(text, "muted", wrap=True), self.field, None)
+        parts = (label(title, "heading", wrap=True), label(text, "muted", wrap=True), named("Reason:", self.field), self.field, None)
         self.compose(column(*parts, space=SPACE + 2), row(None, no, self.yes))
         self.yes.setDefault(True)
         self.field.setFocus()

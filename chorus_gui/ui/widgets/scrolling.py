@@ -53,6 +53,15 @@ class LowArea(QScrollArea):
         wanted = layout.totalHeightForWidth(space.width()) if layout.hasHeightForWidth() else layout.totalSizeHint().height()
         return max(wanted - space.height(), 0)
 
+    def empty(self) -> int:
+        """How much lower it could be, because its content ends with empty space; pixels."""
+        layout, space = self.widget().layout(), self.viewport().size()
+        last = layout.itemAt(layout.count() - 1) if layout is not None and layout.count() else None
+        if layout is None or last is None or last.spacerItem() is None:
+            return 0
+        wanted = layout.totalHeightForWidth(space.width()) if layout.hasHeightForWidth() else layout.totalSizeHint().height()
+        return max(space.height() - wanted, 0)
+
     def sizeHint(self) -> QSize:
         """What the content would like."""
         return self.widget().sizeHint()

@@ -1,11 +1,12 @@
-"""The order in which Tab reaches the fields: as they are seen, also those that were made later."""
+"""The order in which Tab reaches the fields: as they are seen, also those that were made later.  Of several choices it reaches the chosen one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLayout, QWidget
+from PySide6.QtWidgets import QLayout, QRadioButton, QWidget
 
 
 def tab_in_order(first: QWidget, *parts: QWidget) -> None:
@@ -46,3 +47,26 @@ def _in_layout(layout: QLayout) -> Iterator[QWidget]:
             yield from _in_layout(inner)
         elif widget is not None:
             yield from _stops(widget)
+
+
+def tab_to_what_is_chosen(root: QWidget) -> None:
+    """Of choices that exclude each other, Tab reaches the chosen one, and the arrows the others.
+
+    Qt does so only after one of them had the focus: before, Tab can lead to another one, and then never to the chosen one.
+    """
+    for one in root.findChildren(QRadioButton):
+        if not one.property("tab_follows"):
+            one.setProperty("tab_follows", True)
+            one.toggled.connect(partial(_follow, one))
+        _follow(one)
+
+
+def _follow(one: QRadioButton, *_: bool) -> None:
+    group, around = one.group(), one.parentWidget()
+    beside = [one]
+    if group is not None:
+        beside = group.buttons()
+    elif around is not None:
+        beside = around.findChildren(QRadioButton, options=Qt.FindChildOption.FindDirectChildrenOnly)
+    any_chosen = any(other.isChecked() for other in beside)
+    one.setFocusPolicy(Qt.FocusPolicy.StrongFocus if one.isChecked() or not any_chosen else Qt.FocusPolicy.ClickFocus)
