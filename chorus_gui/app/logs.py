@@ -16,18 +16,20 @@ _NOISY = ("azure", "urllib3", "msal")
 def log_to_file(name: str, *, verbose: bool = False) -> logging.Handler | None:
     """Write the process's log to ``name`` in the log folder, from now on; None if that is impossible, which is not an error.
 
-    A handler that an earlier call made is replaced.  Without a file nothing is logged: Python would print it on the terminal.
+    A handler that an earlier call made is replaced.  Without a file, also after a purge, nothing is logged: Python would print it
+    on the terminal.
     """
     logger = logging.getLogger()
-    for old in [handler for handler in logger.handlers if isinstance(handler, (_Handler, _Nowhere))]:
+    for old in [handler for handler in logger.handlers if isinstance(handler, _Handler)]:
         logger.removeHandler(old)
         old.close()
+    if not any(isinstance(handler, _Nowhere) for handler in logger.handlers):
+        logger.addHandler(_Nowhere())
     for noisy in _NOISY:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     try:
         handler = _Handler(log_folder() / name, maxBytes=_BYTES, backupCount=_FILES, encoding="utf-8", delay=True)
     except (OSError, ComputerError):
-        logger.addHandler(_Nowhere())
         return None
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     handler.addFilter(RedactingFilter())
@@ -56,4 +58,4 @@ class _Handler(RotatingFileHandler):
 
 
 class _Nowhere(logging.NullHandler):
-    """In its place if there is no file."""
+    """Stays when there is no file, or no longer."""

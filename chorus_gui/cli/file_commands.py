@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
@@ -109,9 +110,9 @@ def _paths(parser: argparse.ArgumentParser, words: str) -> None:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
+    number = int(text) if re.fullmatch("[0-9]{1,15}", text) else 0
     if number < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
+        raise argparse.ArgumentTypeError(f"“{text}” is not a whole number from 1.")
     return number
 
 

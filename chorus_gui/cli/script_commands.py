@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 NOTHING_TO_DO = 10
 """Exit status of ``script ready`` when every file of the page is marked already."""
+MOST_HOURS = 720
+"""A month: longer than a script runs."""
 
 
 def add(groups: Any) -> None:
@@ -41,8 +43,18 @@ def add(groups: Any) -> None:
         "sas", help="print a SAS token for the central store, or for a modality's source, signed with the configured key"
     )
     one.add_argument("--modality", metavar="M", help="print one for this modality's source")
-    one.add_argument("--hours", type=float, default=48.0, help="set for how many hours it is valid (default: 48)")
+    one.add_argument("--hours", type=_hours, default=48.0, help="set for how many hours it is valid (default: 48)")
     one.set_defaults(run=run_sas)
+
+
+def _hours(text: str) -> float:
+    try:
+        hours = float(text)
+    except ValueError:
+        hours = 0.0
+    if not 0 < hours <= MOST_HOURS:
+        raise argparse.ArgumentTypeError(f"“{text}” is not a number of hours up to {MOST_HOURS}.")
+    return hours
 
 
 def run_checkout(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:

@@ -81,3 +81,19 @@ def test_every_cause_has_one_line(tmp_path: Path) -> None:
     assert "Scan: The journal cannot be read. Try again." in lines[0]
     assert "PermissionError" in lines[-1]
     assert len(lines) == 3
+
+
+def test_without_a_file_nothing_is_printed_on_the_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A purge closes the file, and there can be none: Python then prints what is logged."""
+    monkeypatch.setenv("CHORUS_UPLOAD_HOME", str(tmp_path / "file" / "home"))
+    (tmp_path / "file").write_bytes(b"")
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", [])
+    assert log_to_file(NAME) is None
+    assert root.hasHandlers()
+    monkeypatch.setenv("CHORUS_UPLOAD_HOME", str(tmp_path / "home"))
+    opened = log_to_file(NAME)
+    assert opened is not None
+    root.removeHandler(opened)
+    opened.close()
+    assert root.hasHandlers()

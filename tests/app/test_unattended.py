@@ -222,6 +222,8 @@ def test_nothing_is_scanned_in_the_quiet_hours(cli: CommandLine, world: World, m
     assert ended.status == Status.DECISION, ended
     assert "It is Wednesday 12:00. The policy allows nothing in its quiet hours: workdays 8-18." in ended.said
     assert "Scanning" not in ended.said + ended.out
+    assert "Start it at another time" in ended.said
+    assert "Check the changes" not in ended.said, "there is no review"
     assert [rule.rule for rule in report().rules] == ["quiet_hours"]
     assert not world.journal.exists()
     monkeypatch.setattr(quiet, "now", lambda: NIGHT)

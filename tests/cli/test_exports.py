@@ -172,3 +172,11 @@ def test_only_what_is_named_is_removed(named: tuple[str, ...], receipts: bool, r
     assert any(receipts_folder().rglob("*.html")) is receipts
     assert any((data_folder() / "staging").glob("*.db")) is reviews
     assert world.rows() == rows
+
+
+def test_a_list_of_holds_that_cannot_be_read_is_not_said_to_be_another_file(world: World, run: Run) -> None:
+    for file in (world.base / "none.toml", world.site):
+        status, said = run(world, "hold", "import", str(file))
+        assert status == 2
+        assert f"Could not read “{file}”" in said
+        assert "is not a list" not in said

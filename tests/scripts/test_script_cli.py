@@ -88,3 +88,13 @@ def test_nothing_waiting_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFi
     assert listing(world, "--modalities", "Images", "--output-file", str(world.base / "x.sh")) == 0
     assert "No files are pending" in capsys.readouterr().out
     assert not (world.base / "x.sh").exists()
+
+
+@pytest.mark.parametrize("hours", ["nan", "inf", "-1", "0", "1e300", "x"])
+def test_a_token_is_signed_for_hours_that_there_are(tmp_path: Path, capsys: pytest.CaptureFixture[str], hours: str) -> None:
+    """“nan” was an error in the program, and -1 hours a token that had expired."""
+    world = ScriptWorld(tmp_path, 'auth_mode = "key"\nazure_account_name = "acct"\nazure_account_key = "a2V5a2V5"', files=("OMOP/a.csv",))
+    assert main(["-c", str(world.file), "script", "sas", "--hours=" + hours]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "is not a number of hours" in err

@@ -61,8 +61,22 @@ def test_what_is_marked_as_deleted(world: World, paths: list[str], version: str 
     assert entered == ({"Images": {ChangeKind.DELETED: Tally(len(marked), size)}} if marked else {})
 
 
-@pytest.mark.parametrize("text", ["", "2026", "2026-01-01 00:00", "202601010000000", "2026010100000x", "20260101000000\n"])
-def test_an_upload_time_has_fourteen_digits(world: World, text: str) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "2026",
+        "2026-01-01 00:00",
+        "202601010000000",
+        "2026010100000x",
+        "20260101000000\n",
+        "20261301000000",
+        "20260101000060",
+        "00000000000000",
+        "20269999999999",
+    ],
+)
+def test_an_upload_time_is_a_moment_of_fourteen_digits(world: World, text: str) -> None:
     with pytest.raises(UsageError, match="not a valid upload time"):
         check_upload_time(text)
     with world.working() as work, pytest.raises(UsageError):

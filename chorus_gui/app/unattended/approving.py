@@ -50,11 +50,14 @@ class ByPolicy(Reviewing):
     def _refuse(self, broken: tuple[Broken, ...]) -> None:
         self.broken = broken
         if broken:
+            remedy = "Check the changes. If they are right, approve them yourself with “chorus-upload submit”, or change the policy."
+            if all(one.about is About.NOTHING for one in broken):  # no change is the reason
+                remedy = "Start it at another time, submit yourself with “chorus-upload submit”, or change the policy."
             raise NotAllowedError(
                 f"The policy “{self._policy.name}” does not approve this submission: {plural(len(broken), 'rule')} {agree(len(broken), 'is', 'are')} not met.",
                 [_with_examples(one) for one in broken],
                 meaning="Nothing was recorded or uploaded.",
-                remedy="Check the changes. If they are right, approve them yourself with “chorus-upload submit”, or change the policy.",
+                remedy=remedy,
             )
 
     def confirm(self, review: Review) -> None:

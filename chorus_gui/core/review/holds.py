@@ -24,6 +24,7 @@ from chorus_gui.core.errors import ReviewError, SideFileUnreadableError, UsageEr
 from chorus_gui.core.folders import user_name
 from chorus_gui.core.model import MODALITIES
 from chorus_gui.core.own_database import own_database
+from chorus_gui.core.refused import refusal
 from chorus_gui.core.review import hold_list
 from chorus_gui.core.review.hold_list import HoldList, Release, Target, join, one_line, same_patient, target_of
 from chorus_gui.core.review.staging import Staging, json_ids, staging_path
@@ -259,12 +260,17 @@ class Holds:
             tomli_w.dump({"hold": [{key: getattr(hold, key) for key in keys} for hold in self.all()]}, out)
 
     def import_(self, file: Path) -> int:
-        """Add a colleague's holds; how many are new.  Raises :class:`UsageError` if :meth:`export` did not write the file."""
+        """Add a colleague's holds; how many are new.  Raises :class:`UsageError` if :meth:`export` did not write the file, or it cannot be read."""
         try:
-            holds = record(_Exported, toml_tables(text_of(file.read_bytes()))).hold
+            data = file.read_bytes()
+        except OSError as error:
+            why, remedy = refusal(error, file, "Check the name, and that you are allowed to read the file.")
+            raise UsageError(f"Could not read “{file}”: {why}.", remedy=remedy) from error
+        try:
+            holds = record(_Exported, toml_tables(text_of(data))).hold
             if not all(map(_says_what_is_held, holds)):
                 raise ValueError("a hold of nothing, or without a reason")
-        except (OSError, ValueError) as error:
+        except ValueError as error:
             raise UsageError(
                 f"“{file}” is not a list of held-back files.", remedy="Choose a file that was exported as a list of held-back files."
             ) from error

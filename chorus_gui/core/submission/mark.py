@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.journal.queries import active_by_paths
@@ -49,9 +50,17 @@ def mark_as_deleted(work: Work, paths: Iterable[str], *, version: str | None = N
     return out
 
 
+def _is_moment(digits: str) -> bool:
+    try:
+        datetime.strptime(digits, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        return False
+    return True
+
+
 def check_upload_time(text: str) -> None:
-    """Raise :class:`UsageError` for a text that is not an upload time."""
-    if not _UPLOAD_TIME.fullmatch(text):
+    """Raise :class:`UsageError` for a text that is not an upload time: 14 digits that are a moment."""
+    if not (_UPLOAD_TIME.fullmatch(text) and _is_moment(text)):
         raise UsageError(f"“{text}” is not a valid upload time.", remedy="Write it in UTC as YYYYMMDDHHMMSS, for example 20261231235959.")
 
 
