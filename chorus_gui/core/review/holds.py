@@ -166,17 +166,16 @@ class Holds:
 
     def is_shared(self, shared: HoldList) -> None:
         """The shared list was read and, if needed, written: this is its content now."""
-        self._note(shared, "")
-        self._db.execute("UPDATE list SET copied = 0")
+        self._note(shared, "", copied=0)
 
     def is_not_shared(self, shared: HoldList | None, trouble: str) -> None:
         """The shared list could not be written, or (``shared`` None) not even read, for this reason."""
         self._note(shared, trouble)
 
-    def _note(self, shared: HoldList | None, trouble: str) -> None:
+    def _note(self, shared: HoldList | None, trouble: str, copied: int | None = None) -> None:
         with self._changing() as known:
             self._save(known, known.everything if shared is None else join(known.everything, shared))
-            self._db.execute("UPDATE list SET trouble = ?", (trouble,))
+            self._db.execute("UPDATE list SET trouble = ?, copied = coalesce(?, copied)", (trouble, copied))
             if shared is not None:
                 self._db.execute("UPDATE list SET shared = ?, read_us = ?", (shared.dump(), time.time_ns() // 1000))
 
