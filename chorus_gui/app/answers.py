@@ -152,8 +152,8 @@ def _let_in(document: ConfigDocument, answers: Answers, place: str) -> None:
 def faults_of(answers: Answers, file: Path, *names: str) -> tuple[Checked, str]:
     """The configuration as it would be, and what is wrong with the keys whose last parts are ``names`` (none: with any), in words."""
     checked = check(compose(answers, file), file)
-    told = [fault for fault in checked.faults if not names or _is_one_of(fault.key, names)]
-    return checked, "\n".join(dict.fromkeys(" ".join(part for part in (fault.problem, fault.remedy) if part) for fault in told))
+    lines = [fault for fault in checked.faults if not names or _is_one_of(fault.key, names)]
+    return checked, "\n".join(dict.fromkeys(" ".join(part for part in (fault.problem, fault.remedy) if part) for fault in lines))
 
 
 def faults_at(answers: Answers, file: Path, begin: str) -> tuple[str, str]:

@@ -144,10 +144,10 @@ def sent_again(workspace: Workspace, ctx: JobContext) -> tuple[str, ...]:
     if not rows:
         return ()
     are, them = ("is", "it") if len(rows) == 1 else ("are", "them")
-    told = f"{files(len(rows))} {are} uploaded in the local journal only. The cloud journal does not have {them}."
+    text = f"{files(len(rows))} {are} uploaded in the local journal only. The cloud journal does not have {them}."
     examples = tuple(f"  {row.version}: {row.path}" for row in rows[:SHOWN])
     rest = (f"  … and {len(rows) - SHOWN:,} more",) if len(rows) > SHOWN else ()
-    return (f"{told} The next submission uploads {them} again, in another version.", *examples, *rest)
+    return (f"{text} The next submission uploads {them} again, in another version.", *examples, *rest)
 
 
 def set_aside(workspace: Workspace, ctx: JobContext) -> tuple[str, ...]:

@@ -49,16 +49,16 @@ class HoldsState:
     @property
     def warning(self) -> str:
         """What a person should know: sentences, or ""."""
-        told: list[str] = []
+        sentences: list[str] = []
         if self.unshared:
             count = plural(self.unshared, "change")
-            told.append(f"Not shared yet: {count} of the held-back list {agree(self.unshared, 'is', 'are')} only on this computer.")
+            sentences.append(f"Not shared yet: {count} of the held-back list {agree(self.unshared, 'is', 'are')} only on this computer.")
         if self.trouble:
-            told.append(f"{self.trouble} What this computer knows to be held back stays held back.")
+            sentences.append(f"{self.trouble} What this computer knows to be held back stays held back.")
         if self.unreadable:
             entries = f"{self.unreadable:,} {agree(self.unreadable, 'entry', 'entries')}"
-            told.append(f"Could not understand {entries} of the shared list “{self.where}”. Nothing was removed from it.")
-        return " ".join(told)
+            sentences.append(f"Could not understand {entries} of the shared list “{self.where}”. Nothing was removed from it.")
+        return " ".join(sentences)
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,14 +357,14 @@ def holding_back(active: Run, *, sends: bool = True) -> Generator[None]:
     from chorus_gui.core.submission.held import HeldNow
 
     workspace, ctx = active.workspace, active.ctx
-    state = told(active)
+    state = refresh_for(active)
     if sends and state.trouble and not state.ever_read:
         raise ReviewError(
             "Could not read the shared list of held-back files, and this computer never read it before.",
             meaning=f"So it is not known what colleagues hold back, and nothing was uploaded. {state.trouble}",
             remedy="Try again. If it fails again, run “hold list” on a computer that knows the list, or tell the central team.",
         )
-    leaks.told(active)
+    leaks.refresh_for(active)
     accepted = leaks.Watched(workspace.config)
 
     def now() -> Sequence[Hold]:
@@ -389,11 +389,11 @@ def known_to_stay(config: Config) -> Stays:
     return lambda modality, path, patient_id: config.exclude.covers(path) or held.of(modality, path, patient_id) is not None
 
 
-def told(active: Run) -> HoldsState:
+def refresh_for(active: Run) -> HoldsState:
     """Read the shared list for a run, which says what was shared and what is wrong; the state."""
     found = refresh(active.workspace, active.ctx)
     for note in found.notes:
-        active.tell(note)
+        active.add_note(note)
     if found.state.warning and found.state.warning not in active.notes:
         active.warn(found.state.warning)
     sent = _sent_anyway(active, found.state.holds)

@@ -90,7 +90,7 @@ def refresh(workspace: Workspace, ctx: JobContext, *, always: bool = False) -> s
                     return ""
             keep_marks(workspace.config, ctx)
             with LeakBook(journal) as book:
-                book.settle(workspace.config)
+                book.belong_to(workspace.config)
                 share_marks(beside, book, ctx)
                 if not (always or book):
                     return ""
@@ -108,7 +108,7 @@ def refresh(workspace: Workspace, ctx: JobContext, *, always: bool = False) -> s
     return ""
 
 
-def told(active: Run) -> None:
+def refresh_for(active: Run) -> None:
     """Read the shared list for a run, which says what is wrong."""
     trouble = refresh(active.workspace, active.ctx)
     if trouble and (text := f"{trouble} {NOT_SHARED}") not in active.notes:

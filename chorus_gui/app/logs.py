@@ -48,8 +48,8 @@ def log_failure(logger: logging.Logger, what: str, error: BaseException) -> None
         chain.append(cause)
         cause = cause.__cause__
     texts = [f"{type(one).__name__}: {' '.join(str(one).split())}" for one in chain[1:]]
-    told = ChorusError.__str__(error) if isinstance(error, NotReadyError) else error  # it names files of patients
-    message = "\n".join([f"{what}: {told} ({type(error).__name__})", *(f"  because of {text}" for text in texts)])
+    sentence = ChorusError.__str__(error) if isinstance(error, NotReadyError) else error  # it names files of patients
+    message = "\n".join([f"{what}: {sentence} ({type(error).__name__})", *(f"  because of {text}" for text in texts)])
     logger.error("%s", message, exc_info=error if logger.isEnabledFor(logging.DEBUG) else None)
 
 

@@ -59,22 +59,24 @@ def check(
     from chorus_gui.core.submission.work import choose_modalities
 
     chosen = choose_modalities(workspace.config, modalities)
-    tell = _teller(workspace, chosen, before)
-    return SiteCheck(workspace.config, workspace.sources(), ctx, deepest, rules, tell).run(chosen)[1]
+    on_estimate = _estimate_listener(workspace, chosen, before)
+    return SiteCheck(workspace.config, workspace.sources(), ctx, deepest, rules, on_estimate).run(chosen)[1]
 
 
-def _teller(workspace: Workspace, modalities: Sequence[str], before: Callable[[Reading], None] | None) -> Callable[[Estimate], None]:
-    def tell(estimate: Estimate) -> None:
-        reading = told(workspace.config, estimate, modalities)
+def _estimate_listener(
+    workspace: Workspace, modalities: Sequence[str], before: Callable[[Reading], None] | None
+) -> Callable[[Estimate], None]:
+    def on_estimate(estimate: Estimate) -> None:
+        reading = reading_of(workspace.config, estimate, modalities)
         if before is not None:
             before(reading)
         else:
             workspace.person.say(reading.text)
 
-    return tell
+    return on_estimate
 
 
-def told(config: Config, estimate: Estimate, modalities: Sequence[str]) -> Reading:
+def reading_of(config: Config, estimate: Estimate, modalities: Sequence[str]) -> Reading:
     """What a pass is going to read."""
     seconds = estimate.files * SECONDS_PER_FILE + estimate.bytes / BYTES_PER_SECOND
     text = f"To read: {size(estimate.bytes)} of {files(estimate.files)}, about {duration(seconds)}."

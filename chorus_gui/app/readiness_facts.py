@@ -130,8 +130,8 @@ class ReadinessFacts:
         counts: dict[str, int] = {}
         for line in self.lines:
             counts[line.severity.value] = counts.get(line.severity.value, 0) + 1
-        told = severities(counts)
-        return f"{told[0].upper()}{told[1:]}." if told else "No findings."
+        text = severities(counts)
+        return f"{text[0].upper()}{text[1:]}." if text else "No findings."
 
     @property
     def layouts(self) -> tuple[str, ...]:

@@ -49,14 +49,14 @@ def severities(counts: Mapping[str, int]) -> str:
         "questionable": ("questionable finding", "questionable findings"),
         "note": ("note", "notes"),
     }
-    told = [plural(counts[name], *forms) for name, forms in words.items() if counts.get(name)]
-    return " and ".join(part for part in (", ".join(told[:-1]), *told[-1:]) if part)
+    lines = [plural(counts[name], *forms) for name, forms in words.items() if counts.get(name)]
+    return " and ".join(part for part in (", ".join(lines[:-1]), *lines[-1:]) if part)
 
 
 def summary(found: Readiness) -> str:
     """One sentence."""
-    told = severities(Counter(group.rule.severity.value for group in found.groups))
-    return f"{told or 'No findings'} in {files(found.files)} of {', '.join(found.modalities)}."
+    counts = severities(Counter(group.rule.severity.value for group in found.groups))
+    return f"{counts or 'No findings'} in {files(found.files)} of {', '.join(found.modalities)}."
 
 
 def receipt_lines(receipt: Receipt) -> list[str]:

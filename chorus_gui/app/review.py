@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chorus_gui.app import leaks
 from chorus_gui.app.cluster import use_cluster
-from chorus_gui.app.holds import told
+from chorus_gui.app.holds import refresh_for
 from chorus_gui.app.options import SubmitOptions
 from chorus_gui.app.run import Command, Done, Run, run
 from chorus_gui.app.workspace import Workspace
@@ -165,7 +165,7 @@ def scan(workspace: Workspace, ctx: JobContext, options: SubmitOptions) -> Done[
 
     def step(active: Run) -> Reviewed:
         store = workspace.store_if_reachable()
-        told(active)
+        refresh_for(active)
         if options.hashed:
             use_cluster(active)
         reviewed = review_site(active.work, modalities=options.modalities, mode=options.mode, store=store, hash_share=options.hashed)
@@ -212,7 +212,7 @@ def reviewed_site(active: Run, options: SubmitOptions, *, keep: bool) -> Generat
     workspace = active.workspace
     version = choose_version(active.journal, options.version, amend=options.amend)
     store = workspace.store_if_reachable()
-    told(active)
+    refresh_for(active)
     if options.hashed:
         use_cluster(active)
     with _own_staging(workspace, keep=keep) as path:
@@ -229,7 +229,7 @@ def reviewed_site(active: Run, options: SubmitOptions, *, keep: bool) -> Generat
             if refuse_taken(workspace.config, active.journal, staging, version):
                 reviewed = Reviewed(reviewed.path, summary(staging))
             review = Review(staging, active.journal, reviewed, version, options)
-            leaks.told(active)
+            leaks.refresh_for(active)
             review.leaks = leaks.of_review(active, review, staging)
             review.leak_kinds = leaks.open_kinds(workspace, review.readiness)
             yield review, staging, reviewed

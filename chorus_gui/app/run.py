@@ -128,7 +128,7 @@ class Run:
         log, held = self.log, self.held
         return Work(workspace.config, self.journal, self.ctx, workspace.sources(), log, held, cluster=self.cluster, assisting=assists)
 
-    def tell(self, text: str) -> None:
+    def add_note(self, text: str) -> None:
         """Show a sentence, and keep it for the end."""
         self.notes.append(text)
         self.workspace.person.say(text)

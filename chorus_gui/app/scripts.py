@@ -93,16 +93,16 @@ def write(workspace: Workspace, ctx: JobContext, wanted: ScriptRequest, *, local
 
 def sentences(made: Written, wanted: ScriptRequest) -> str:
     """What a person should know about a script, in sentences."""
-    told = [f"{wanted.file.name} uploads {files(made.files)}. Keep the folder {made.lists} next to it."]
-    told.append("If somebody holds one of them back before it runs, it stops before that page: then write a new script.")
+    lines = [f"{wanted.file.name} uploads {files(made.files)}. Keep the folder {made.lists} next to it."]
+    lines.append("If somebody holds one of them back before it runs, it stops before that page: then write a new script.")
     if made.secret_inside:
-        told.append("It contains your credential: anyone who can read the file can use it. Delete the script after the upload.")
+        lines.append("It contains your credential: anyone who can read the file can use it. Delete the script after the upload.")
     if not made.closed:
-        told.append(f"Other users of {wanted.file.parent} may be able to read it and the lists: that folder does not support permissions.")
+        lines.append(f"Other users of {wanted.file.parent} may be able to read it and the lists: that folder does not support permissions.")
     if made.left_out:
-        told.append(f"{files(len(made.left_out))} {'is' if len(made.left_out) == 1 else 'are'} not in it:")
-        told += [f"{path}: {why}" for path, why in made.left_out[:LEFT_OUT_SHOWN]]
-    return " ".join(told)
+        lines.append(f"{files(len(made.left_out))} {'is' if len(made.left_out) == 1 else 'are'} not in it:")
+        lines += [f"{path}: {why}" for path, why in made.left_out[:LEFT_OUT_SHOWN]]
+    return " ".join(lines)
 
 
 def preview(config: Config, wanted: ScriptRequest, ctx: JobContext) -> Preview:

@@ -236,7 +236,7 @@ def _refuse_leaks(active: Run, staging: Staging) -> None:
     """Before anything is done: raises :class:`LeakError` for a leak that no person accepted in what this approval sends."""
     from chorus_gui.core.submission.leak_gate import of_review, refuse
 
-    leaks.told(active)
+    leaks.refresh_for(active)
     refuse(active.work, of_review(active.work, staging))
 
 
@@ -250,11 +250,11 @@ def check_ready(readiness: Mapping[str, Any]) -> None:
     unchecked = readiness.get("unchecked", {}).get("count", 0)
     if not found and not unchecked:
         return
-    told = [f"{one['rule']}, {files(one['files'])}: {one['must']}" + _examples(one) for one in found]
-    told += [f"{plural(unchecked, 'place')} could not be checked."] if unchecked else []
+    lines = [f"{one['rule']}, {files(one['files'])}: {one['must']}" + _examples(one) for one in found]
+    lines += [f"{plural(unchecked, 'place')} could not be checked."] if unchecked else []
     raise NotReadyError(
         "The site is not ready, and this submission requires that it is.",
-        list(dict.fromkeys(told)),
+        list(dict.fromkeys(lines)),
         meaning="Nothing was recorded or uploaded.",
         remedy="“chorus-upload readiness --pass quick” shows what to do. To submit without it, leave out “--require ready”.",
     )

@@ -85,7 +85,7 @@ def run_move(args: argparse.Namespace, report: Report, ctx: JobContext) -> Statu
     del ctx
     from chorus_gui.app.credential_store import move_tokens
 
-    return _tell(report, move_tokens(config_file(args)))
+    return _print_result(report, move_tokens(config_file(args)))
 
 
 def run_set(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
@@ -144,7 +144,7 @@ def _keep(report: Report, file: Path, place: str, kind: NewCredential | None, ke
         entries = keep_access_key(file, keys, place, hmac=kind is NewCredential.HMAC_KEY)
         report.say(f"Kept in {title()} for this user: {', '.join(entries)}.")
         return Status.DONE
-    return _tell(report, keep_token(file, keys.secret, place, key=None if kind is None else kind is NewCredential.ACCOUNT_KEY))
+    return _print_result(report, keep_token(file, keys.secret, place, key=None if kind is None else kind is NewCredential.ACCOUNT_KEY))
 
 
 def run_delete(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
@@ -166,7 +166,7 @@ def run_delete(args: argparse.Namespace, report: Report, ctx: JobContext) -> Sta
     return Status.DONE
 
 
-def _tell(report: Report, done: Kept) -> Status:
+def _print_result(report: Report, done: Kept) -> Status:
     from chorus_gui.app.credential_store import title
 
     report.say(f"Kept in {title()} for this user: {', '.join(done.entries)}.")

@@ -89,7 +89,7 @@ def run_changes(args: argparse.Namespace, report: Report, ctx: JobContext) -> Do
         check_writable(file)
         done = scan_and_export(opened, ctx, submit_options(args), file, Query(kinds=tuple(map(ChangeKind, args.kind))))
     if done.ok:
-        _tell(report, file, done.value, "change")
+        _print_result(report, file, done.value, "change")
     return done
 
 
@@ -101,11 +101,11 @@ def run_failed(args: argparse.Namespace, report: Report, ctx: JobContext) -> int
     file = Path(args.output_file)
     config = load_config(args, report)
     check_writable(file)
-    _tell_run(report, file, export_last_failures(config, file, ctx))
+    _print_failures(report, file, export_last_failures(config, file, ctx))
     return 0
 
 
-def _tell_run(report: Report, file: Path, last: LastRun) -> None:
+def _print_failures(report: Report, file: Path, last: LastRun) -> None:
     from chorus_gui.app.receipts import TITLES
     from chorus_gui.app.words import moment, plural
 
@@ -118,7 +118,7 @@ def _tell_run(report: Report, file: Path, last: LastRun) -> None:
     report.json({"file": str(file), "count": last.count, "run": {**run, "this_computer": last.here}})
 
 
-def _tell(report: Report, file: Path, count: int, noun: str) -> None:
+def _print_result(report: Report, file: Path, count: int, noun: str) -> None:
     from chorus_gui.app.words import plural
 
     report.say(f"Wrote {plural(count, noun)} to {file}.")
@@ -134,7 +134,7 @@ def run_verification(args: argparse.Namespace, report: Report, ctx: JobContext) 
     file = Path(args.output_file)
     config = load_config(args, report)
     check_writable(file)
-    _tell(report, file, export_verify(config.journal.local, file, args.result), "result")
+    _print_result(report, file, export_verify(config.journal.local, file, args.result), "result")
     return 0
 
 
@@ -147,7 +147,7 @@ def run_chart(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
     file = Path(args.output_file)
     config = load_config(args, report)
     check_writable(file)
-    _tell(report, file, export(config, args.name, file, ctx), "line")
+    _print_result(report, file, export(config, args.name, file, ctx), "line")
     return 0
 
 
@@ -160,5 +160,5 @@ def run_readiness(args: argparse.Namespace, report: Report, ctx: JobContext) -> 
     file = Path(args.output_file)
     config = load_config(args, report)
     check_writable(file)
-    _tell(report, file, export(config, file, ctx), "rule")
+    _print_result(report, file, export(config, file, ctx), "rule")
     return 0

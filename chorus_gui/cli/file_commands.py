@@ -169,11 +169,11 @@ def run_upload(args: argparse.Namespace, report: Report, ctx: JobContext) -> Don
     """Upload the pending files."""
     from chorus_gui.app.submit import upload
     from chorus_gui.cli.arguments import selection, workspace
-    from chorus_gui.cli.review_text import tell
+    from chorus_gui.cli.review_text import print_result
 
     with workspace(args, report) as opened:
         done = upload(opened, ctx, selection(args))
-    tell(report, done)
+    print_result(report, done)
     return done
 
 
@@ -227,7 +227,7 @@ def run_repair(args: argparse.Namespace, report: Report, ctx: JobContext) -> Don
     from chorus_gui.app.repair import repair
     from chorus_gui.app.words import agree, files
     from chorus_gui.cli.arguments import selection, workspace
-    from chorus_gui.cli.review_text import tell
+    from chorus_gui.cli.review_text import print_result
 
     with workspace(args, report) as opened:
         known = not (args.all or args.version or args.modalities or args.reread)
@@ -237,7 +237,7 @@ def run_repair(args: argparse.Namespace, report: Report, ctx: JobContext) -> Don
         if wrong:
             report.say(f"{files(wrong)} {agree(wrong, 'was', 'were')} missing or different in the central store.")
         _say(report, done.value.now, repairing=True)
-    tell(report, done, nothing="")
+    print_result(report, done, nothing="")
     return done
 
 
@@ -274,7 +274,7 @@ def run_mark_uploaded(args: argparse.Namespace, report: Report, ctx: JobContext)
     request = MarkRequest(_listed(args), args.upload_datetime, args.subcommand.endswith("central"))
     with workspace(args, report) as opened:
         done = mark_uploaded(opened, ctx, request, params=params_text(args, "upload_datetime", "file", "file_list"))
-    _tell_marked(report, done, "uploaded")
+    _print_marked(report, done, "uploaded")
     return done
 
 
@@ -286,11 +286,11 @@ def run_mark_deleted(args: argparse.Namespace, report: Report, ctx: JobContext) 
     paths = _listed(args)
     with workspace(args, report) as opened:
         done = mark_deleted(opened, ctx, paths, version=args.version, params=params_text(args, "version", "file", "file_list"))
-    _tell_marked(report, done, "deleted")
+    _print_marked(report, done, "deleted")
     return done
 
 
-def _tell_marked(report: Report, done: Done[Marked], words: str) -> None:
+def _print_marked(report: Report, done: Done[Marked], words: str) -> None:
     from chorus_gui.app.words import RESULTS, agree, files
 
     if not done.ok:

@@ -65,7 +65,7 @@ def run_add(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status
     from chorus_gui.cli.arguments import workspace
 
     with workspace(args, report) as opened:
-        return _tell(report, add(opened, ctx, _about(args), args.reason), "held back")
+        return _print_result(report, add(opened, ctx, _about(args), args.reason), "held back")
 
 
 def run_release(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
@@ -74,7 +74,7 @@ def run_release(args: argparse.Namespace, report: Report, ctx: JobContext) -> St
     from chorus_gui.cli.arguments import workspace
 
     with workspace(args, report) as opened:
-        return _tell(report, release(opened, ctx, _about(args), args.reason), "released")
+        return _print_result(report, release(opened, ctx, _about(args), args.reason), "released")
 
 
 def run_export(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
@@ -99,7 +99,7 @@ def run_import(args: argparse.Namespace, report: Report, ctx: JobContext) -> Sta
     from chorus_gui.cli.arguments import workspace
 
     with workspace(args, report) as opened:
-        return _tell(report, import_list(opened, ctx, Path(args.list)), "held back")
+        return _print_result(report, import_list(opened, ctx, Path(args.list)), "held back")
 
 
 def run_list(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
@@ -135,7 +135,7 @@ def run_list(args: argparse.Namespace, report: Report, ctx: JobContext) -> Statu
     return _status(state)
 
 
-def _tell(report: Report, changed: Changed, word: str) -> Status:
+def _print_result(report: Report, changed: Changed, word: str) -> Status:
     from chorus_gui.app.words import plural
 
     state = changed.state

@@ -90,13 +90,13 @@ def run_update(args: argparse.Namespace, report: Report, ctx: JobContext) -> Don
     from chorus_gui.app.review import look
     from chorus_gui.app.submit import submit
     from chorus_gui.cli.arguments import submit_options, workspace
-    from chorus_gui.cli.review_text import DryRun, Terminal, tell
+    from chorus_gui.cli.review_text import DryRun, Terminal, print_result
 
     with workspace(args, report) as opened:
         if args.dry_run:
             return look(opened, ctx, submit_options(args), DryRun(report))
         done = submit(opened, ctx, submit_options(args), Terminal(report, yes=True), record_only=True)
-    tell(report, done)
+    print_result(report, done)
     return done
 
 

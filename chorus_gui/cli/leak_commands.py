@@ -108,7 +108,7 @@ def run_accept(args: argparse.Namespace, report: Report, ctx: JobContext) -> Sta
     from chorus_gui.cli.arguments import workspace
 
     with workspace(args, report) as opened:
-        return _tell(report, accept_for_all(opened, ctx, args.rule, args.file, args.reason), "accepted")
+        return _print_result(report, accept_for_all(opened, ctx, args.rule, args.file, args.reason), "accepted")
 
 
 def run_withdraw(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
@@ -117,10 +117,10 @@ def run_withdraw(args: argparse.Namespace, report: Report, ctx: JobContext) -> S
     from chorus_gui.cli.arguments import workspace
 
     with workspace(args, report) as opened:
-        return _tell(report, withdraw_for_all(opened, ctx, args.rule, args.file), "no longer accepted")
+        return _print_result(report, withdraw_for_all(opened, ctx, args.rule, args.file), "no longer accepted")
 
 
-def _tell(report: Report, changed: Changed, word: str) -> Status:
+def _print_result(report: Report, changed: Changed, word: str) -> Status:
     report.say(f"{files(changed.count)} {word}.")
     if changed.open:
         report.say(f"{files(changed.open)} {agree(changed.open, 'has', 'have')} an open leak.")

@@ -113,7 +113,7 @@ def run_upload(args: argparse.Namespace, report: Report, ctx: JobContext) -> Don
     *sources, remote = _some(args.paths, "LOCAL… REMOTE")
     with workspace(args, report) as opened:
         done = upload(opened, ctx, [Path(name) for name in sources], remote, recursive=args.recursive, overwrite=args.overwrite)
-    return _tell(report, done)
+    return _print_result(report, done)
 
 
 def run_download(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[Any]:
@@ -123,7 +123,7 @@ def run_download(args: argparse.Namespace, report: Report, ctx: JobContext) -> D
     *patterns, local = _some(args.paths, "REMOTE… LOCAL")
     with workspace(args, report) as opened:
         done = download(opened, ctx, patterns, Path(local), recursive=args.recursive, overwrite=args.overwrite)
-    return _tell(report, done)
+    return _print_result(report, done)
 
 
 def run_delete(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[Any]:
@@ -162,7 +162,7 @@ def _some(paths: list[str], words: str) -> list[str]:
     return paths
 
 
-def _tell(report: Report, done: Done[list[Moved | Refused]]) -> Done[list[Moved | Refused]]:
+def _print_result(report: Report, done: Done[list[Moved | Refused]]) -> Done[list[Moved | Refused]]:
     if not done.ok:
         return done
     from chorus_gui.app.remote import Moved

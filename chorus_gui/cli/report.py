@@ -145,17 +145,17 @@ class Report:
 
     def note(self, text: str) -> None:
         """A sentence while the command runs, not part of the result."""
-        self._tell(text)
+        self._print(text)
 
     def warn(self, text: str) -> None:
         """A sentence that does not stop the command."""
-        self._tell(f"Warning: {text}")
+        self._print(f"Warning: {text}")
 
     def error(self, error: ChorusError | str) -> None:
         """What went wrong, and what to do."""
-        self._tell(f"Error: {error}")
+        self._print(f"Error: {error}")
 
-    def _tell(self, text: str) -> None:
+    def _print(self, text: str) -> None:
         """On standard error.  If nobody reads it any longer, neither the work nor the exit status changes."""
         with suppress(OSError, ValueError):
             print(lines(redact(text)), file=self._err, flush=True)
@@ -199,9 +199,9 @@ class Report:
                 continue
             said = now
             if self.as_json:
-                self._tell(json_line(snap))
+                self._print(json_line(snap))
             elif snap.waiting is not None:
-                self._tell(snap.waiting.text)
+                self._print(snap.waiting.text)
 
     def _lines(self, ctx: JobContext, stop: threading.Event) -> None:
         """One line per phase, one when a wait begins or ends, and one every ten seconds; JSON if the result is."""
@@ -216,7 +216,7 @@ class Report:
             now = (snap.phase, snap.waiting and (snap.waiting.why, snap.waiting.since, snap.waiting.file))
             if (now != said or rounds % 40 == 0) and (snap.phase or snap.waiting or said[1]):
                 said = now
-                self._tell(json_line(snap) if self.as_json else _line(snap))
+                self._print(json_line(snap) if self.as_json else _line(snap))
 
     def _draw(self, ctx: JobContext, stop: threading.Event) -> None:
         with suppress(OSError, ValueError):  # the terminal was closed

@@ -54,13 +54,13 @@ def run_test(args: argparse.Namespace, report: Report, ctx: JobContext) -> Statu
     """Tell everybody that this is a test."""
     del ctx
     from chorus_gui.app.configuration import use_system_certificates
-    from chorus_gui.app.unattended.testing import tell_test
+    from chorus_gui.app.unattended.testing import notify_of_test
     from chorus_gui.cli.arguments import load_config
 
     config = load_config(args, report)
     if getattr(args, "own_process", False):
         use_system_certificates(config)
-    done, warnings = tell_test(config)
+    done, warnings = notify_of_test(config)
     for sentence in done:
         report.say(sentence)
     for warning in warnings:

@@ -109,8 +109,8 @@ def show(report: Report, review: Review) -> None:
         report.say(f"{plural(summary.excluded, 'change')} {agree(summary.excluded, 'is', 'are')} held back.")
     for note in summary.notes:
         report.say(note)
-    if told := readiness_line(review.readiness):
-        report.say(told)
+    if text := readiness_line(review.readiness):
+        report.say(text)
     show_leaks(report, review)
     show_litter(report, review)
     show_pending(report, review)
@@ -139,14 +139,14 @@ def _and_more(report: Report, count: int) -> None:
 def unmatched_text(summary: DiffSummary) -> str:
     """How much of the site matches no pattern, and from when the newest file is."""
     newest = summary.newest_unmatched_us
-    told = measured(summary.total(ChangeKind.UNMATCHED), summary.unmatched_unmeasured)
-    return f" {told}{f', the newest modified {moment(newest)}' if newest is not None else ''}"
+    text = measured(summary.total(ChangeKind.UNMATCHED), summary.unmatched_unmeasured)
+    return f" {text}{f', the newest modified {moment(newest)}' if newest is not None else ''}"
 
 
 def readiness_line(found: Mapping[str, Any]) -> str:
     """What the readiness check found beside the scan, in a sentence; "" if it is nothing but notes."""
-    told = severities(Counter(one["severity"] for one in found.get("findings", ()) if one["severity"] != "note"))
-    return f"Readiness: {told}. To see what and where, run “chorus-upload readiness”." if told else ""
+    text = severities(Counter(one["severity"] for one in found.get("findings", ()) if one["severity"] != "note"))
+    return f"Readiness: {text}. To see what and where, run “chorus-upload readiness”." if text else ""
 
 
 def show_leaks(report: Report, review: Review) -> None:
@@ -293,7 +293,7 @@ def _without_path(cause: str, path: str) -> str:
     return ("The file" + cause[len(name) :] if cause.startswith(name) else cause).replace(name, "the file")
 
 
-def tell(report: Report, done: Done[Any], *, nothing: str = "Nothing to do.") -> None:
+def print_result(report: Report, done: Done[Any], *, nothing: str = "Nothing to do.") -> None:
     """The result of a run that records or uploads, as text or as JSON.  Nothing for a run that had not begun."""
     if not done.begun:
         return

@@ -85,8 +85,8 @@ def _schedule(args: argparse.Namespace, report: Report) -> Schedule:
     """The schedule that is wanted.  Its configuration and policy are read first: a night must not find out that they are faulty."""
     from chorus_gui.app.schedule.plan import Schedule, read_days, read_name, read_time, whole_path
     from chorus_gui.app.schedule.schedulers import own_program
+    from chorus_gui.app.unattended.notifying import check_messages
     from chorus_gui.app.unattended.policy_file import read_policy_file
-    from chorus_gui.app.unattended.telling import check_messages
     from chorus_gui.cli.arguments import load_config
 
     name, time, days = read_name(args.name), read_time(args.time), read_days(args.days)

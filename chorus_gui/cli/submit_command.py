@@ -73,12 +73,12 @@ def run(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[None]
         return run_policy(args, report, ctx)
     from chorus_gui.app.submit import submit
     from chorus_gui.cli.arguments import submit_options, workspace
-    from chorus_gui.cli.review_text import Terminal, tell
+    from chorus_gui.cli.review_text import Terminal, print_result
 
     with workspace(args, report) as opened:
         reviewing = Terminal(report, central=opened.config.central.text, yes=args.yes)
         done = submit(opened, ctx, submit_options(args), reviewing)
-    tell(report, done)
+    print_result(report, done)
     return done
 
 
@@ -90,11 +90,11 @@ def run_policy(args: argparse.Namespace, report: Report, ctx: JobContext) -> Don
     from chorus_gui.app.unattended.run_report import values
     from chorus_gui.app.unattended.running import reported, submit_by_policy
     from chorus_gui.cli.arguments import submit_options, workspace
-    from chorus_gui.cli.review_text import Shown, tell
+    from chorus_gui.cli.review_text import Shown, print_result
 
-    def told(name: str, done: Done[Any]) -> None:
+    def on_result(name: str, done: Done[Any]) -> None:
         if name == "submit":
-            tell(report, done)
+            print_result(report, done)
         else:
             report.say(f"{name}: {headline(done.made) if done.made else done.outcome.kind.value}")
 
@@ -105,7 +105,7 @@ def run_policy(args: argparse.Namespace, report: Report, ctx: JobContext) -> Don
         with workspace(args, report) as opened:
             running.config = opened.config
             policy = read_policy_file(policy_file)
-            running.told = None if report.as_json else told
+            running.on_result = None if report.as_json else on_result
             done = submit_by_policy(opened, ctx, policy, submit_options(args), ByPolicy(policy, Shown(report)), running)
     for warning in running.report.warnings:
         report.warn(warning)

@@ -321,7 +321,7 @@ def download(store: Store, plan: Download, ctx: JobContext) -> Iterator[Moved | 
         ctx.checkpoint()
         try:
             private.make_folder(Path(disk_path(target.parent)))
-            md5 = fetch_file(store, blob, Path(disk_path(target)), ctx, tell=True)
+            md5 = fetch_file(store, blob, Path(disk_path(target)), ctx, shows_progress=True)
         except (OSError, SourceUnreadableError) as error:
             cause = error if isinstance(error, OSError) else error.__cause__
             alone = is_read_only(disk_path(target)) or is_held(disk_path(target))

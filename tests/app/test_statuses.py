@@ -163,14 +163,14 @@ def _no_scheduler(scene: Scene) -> None:
 
 
 def _telling(works: bool) -> Callable[[Scene], None]:
-    def telling(scene: Scene) -> None:
+    def notifying(scene: Scene) -> None:
         program = scene.world.base / "tell.py"
         program.write_text(f"raise SystemExit({int(not works)})", "utf-8")
         text = scene.world.file.read_text("utf-8")
         scene.world.file.write_text(f"{text}\n[report]\nhook = {json.dumps([sys.executable, program.as_posix()])}\n", "utf-8")
 
-    telling.__name__ = f"telling_{works}"
-    return telling
+    notifying.__name__ = f"telling_{works}"
+    return notifying
 
 
 def bad_holds(scene: Scene) -> None:

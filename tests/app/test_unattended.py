@@ -20,8 +20,8 @@ from world import World
 
 from chorus_gui.app.status import Status
 from chorus_gui.app.unattended import quiet, run_report
+from chorus_gui.app.unattended.notifying import mail_lines
 from chorus_gui.app.unattended.run_report import Kept, Result, RunReport, begun, from_json, reports_folder, saved
-from chorus_gui.app.unattended.telling import mail_lines
 from chorus_gui.core.custody.cloud_journal import guard
 from chorus_gui.core.custody.state import State, look
 from chorus_gui.core.journal.store import Journal

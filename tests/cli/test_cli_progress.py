@@ -31,7 +31,7 @@ def test_what_only_a_slow_computer_prints_can_be_left_out(
     ctx, report = JobContext(), Report()
     ctx.progress.begin(phase, {"Images": total})
     ctx.progress.note(note)
-    report._tell(_line(ctx.progress.snapshot()))
+    report._print(_line(ctx.progress.snapshot()))
     report.say("The result.")
     out, err = capsys.readouterr()
     assert err.startswith(PHASES[phase])

@@ -409,7 +409,7 @@ def test_what_was_read_before_a_pause_is_sent_after_it(reading: Quick, cloud: Cl
     sent(reading, first)
     assert collected(reading) == []
     sent(reading, second)
-    assert [one.item for one in reading.settle(1.0) if isinstance(one, Proof)] == [first]
+    assert [one.item for one in reading.finish_sent(1.0) if isinstance(one, Proof)] == [first]
     assert store.begun == ["v/a"]
     assert sorted(reading.abandoned()) == [second.key], "what is not sent is not lost, if it ends here"
     reading.resume()

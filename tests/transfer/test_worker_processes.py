@@ -236,7 +236,7 @@ class Holding(JobContext):
 
 
 def test_a_pause_holds_them_after_what_is_on_its_way(world: Helped, site: Site, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(transfer_module, "SETTLE_S", 600.0)  # so only the processes end the wait
+    monkeypatch.setattr(transfer_module, "LAST_ANSWERS_S", 600.0)  # so only the processes end the wait
     filled(site, 2000)
     (world.gate / "hold").touch()
     ctx = Holding()

@@ -261,7 +261,7 @@ def test_a_long_pass_says_what_it_reads_and_waits(
 
 def test_a_site_in_a_cloud_always_asks(qtbot: QtBot, session: Session, page: ReadinessPage, monkeypatch: pytest.MonkeyPatch) -> None:
     told = Reading("To read: 1 kB. Its provider may charge for it.", 0.1, in_cloud=True)
-    monkeypatch.setattr("chorus_gui.app.readiness.told", lambda *_: told)
+    monkeypatch.setattr("chorus_gui.app.readiness.reading_of", lambda *_: told)
     page.passes.buttons[Pass.QUICK].click()
     qtbot.waitUntil(lambda: "may charge" in page.passes.said.text() and "Select Continue" in page.passes.said.text(), timeout=20_000)
     with qtbot.waitSignal(session.ended, timeout=20_000):

@@ -14,8 +14,8 @@ from email.utils import format_datetime, make_msgid
 
 from chorus_gui.app.folders import receipts_folder
 from chorus_gui.app.receipts import from_json, to_text
+from chorus_gui.app.unattended.notifying import mail_lines
 from chorus_gui.app.unattended.run_report import RunReport
-from chorus_gui.app.unattended.telling import mail_lines
 from chorus_gui.core.config import hosts, keychain
 from chorus_gui.core.config.model import MailSettings, SmtpSecurity
 from chorus_gui.core.errors import ChorusError, UsageError

@@ -214,7 +214,7 @@ def from_json(text: str) -> RunReport:
 def facts(report: RunReport) -> list[tuple[str, str]]:
     """What the head of the page says, in its order.  It names no patient."""
     seconds = (report.ended_us - report.started_us) / 1e6
-    told = [
+    lines = [
         ("Configuration", report.config),
         ("Policy", f"“{report.policy.name}”, SHA-256 {report.policy.sha256}" if report.policy else report.policy_file),
         ("Site", report.site),
@@ -228,12 +228,12 @@ def facts(report: RunReport) -> list[tuple[str, str]]:
         ("Uploaded", files_and_size(sum(report.uploaded.values(), Tally()))),
     ]
     if report.failed:
-        told.append(("Failed", files(report.failed)))
+        lines.append(("Failed", files(report.failed)))
     if report.verified is not None:
         wrong = f"{files(report.differing)} missing or different" if report.differing else "all match"
         repaired = f", {report.repaired:,} of them repaired" if report.differing and report.repaired else ""
-        told.append(("Verified", f"{files(report.verified)}: {wrong}{repaired}"))
-    return [(name, value) for name, value in told if value]
+        lines.append(("Verified", f"{files(report.verified)}: {wrong}{repaired}"))
+    return [(name, value) for name, value in lines if value]
 
 
 def to_html(report: RunReport) -> str:

@@ -35,10 +35,10 @@ _WEIGHT = (Status.DONE, Status.FAULTY, Status.STOPPED, Status.NOT_STARTED, Statu
 
 @dataclass(slots=True)
 class UnattendedRun:
-    """A run and its report, while it runs.  ``told`` gets each step's name and end, for the face."""
+    """A run and its report, while it runs.  ``on_result`` gets each step's name and end, for the face."""
 
     kept: Kept
-    told: Callable[[str, Done[Any]], None] | None = None
+    on_result: Callable[[str, Done[Any]], None] | None = None
     status: Status = Status.DONE
     decided: Done[Any] | None = None
     """the step that decided the status"""
@@ -60,8 +60,8 @@ class UnattendedRun:
     def take(self, name: str, done: Done[Any], said: tuple[str, ...] = ()) -> bool:
         """Note how a step ended; True if the next one may follow."""
         done = self.quiet.stopped(done) if self.quiet is not None else done
-        if self.told is not None:
-            self.told(name, done)
+        if self.on_result is not None:
+            self.on_result(name, done)
         status = done.status
         if self.decided is None or _WEIGHT.index(status) > _WEIGHT.index(self.status):
             self.status, self.decided = status, done
@@ -105,20 +105,20 @@ def reported(config: Path, policy_file: Path) -> Generator[UnattendedRun]:
         raise
     finally:
         running.kept.write(running.report.ended(running.status))
-        _tell(running)
+        _notify(running)
         running.kept.close()
         run_report.prune()
 
 
-def _tell(running: UnattendedRun) -> None:
+def _notify(running: UnattendedRun) -> None:
     """Tell people, also about earlier runs of this configuration that were killed."""
-    from chorus_gui.app.unattended.telling import tell
+    from chorus_gui.app.unattended.notifying import notify
 
     if running.config is None:
         return
     for kept in running.unfinished:
-        tell(running.config, kept.report, kept.file)
-    warnings = tuple(clean(text) for text in tell(running.config, running.report, running.kept.file))
+        notify(running.config, kept.report, kept.file)
+    warnings = tuple(clean(text) for text in notify(running.config, running.report, running.kept.file))
     if warnings:
         running.kept.write(replace(running.report, warnings=warnings))
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from chorus_gui.app.status import Status
 from chorus_gui.app.unattended import run_report
-from chorus_gui.app.unattended.telling import tell_anyway
+from chorus_gui.app.unattended.notifying import notify_anyway
 from chorus_gui.app.words import plural
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.errors import UsageError
@@ -16,7 +16,7 @@ NAME = "test"
 """The file name of the report; each test replaces the one before it."""
 
 
-def tell_test(config: Config) -> tuple[list[str], list[str]]:
+def notify_of_test(config: Config) -> tuple[list[str], list[str]]:
     """Send a test to the hook and by mail: what was done, and what did not work, as sentences.
 
     Raises :class:`UsageError` if the configuration names no receiver, or the report cannot be written.
@@ -38,7 +38,7 @@ def tell_test(config: Config) -> tuple[list[str], list[str]]:
         raise UsageError(
             f"Could not write {file}: {error.strerror}.", remedy="Make space on the disk, or check the folder's permissions."
         ) from error
-    warnings = tell_anyway(config, report, file)
+    warnings = notify_anyway(config, report, file)
     done: list[str] = []
     if settings.hook and not any(settings.hook[0] in warning for warning in warnings):
         done.append(f"The program “{settings.hook[0]}” was started.")

@@ -19,7 +19,7 @@ MOST_LOSSES = 3
 """Workers that may disappear with the same batch; then the batch is at fault."""
 _QUIET_S = 0.05
 """Seconds without another task after which those that wait are sent."""
-SETTLE_S = 8.0
+LAST_BATCHES_S = 8.0
 """Seconds for batches under way when the job is stopped: what they have sent still counts."""
 
 
@@ -232,7 +232,7 @@ class ClusterJob:
             return True
         if self.ctx.cancelled:
             self._stopped_at = self._stopped_at or time.monotonic()
-            over = not self.attempts or time.monotonic() - self._stopped_at > SETTLE_S
+            over = not self.attempts or time.monotonic() - self._stopped_at > LAST_BATCHES_S
         else:
             over = self._closed and self.idle
         if over:

@@ -111,12 +111,12 @@ def _end_failed(home: CloudJournal, ctx: JobContext, cause: BaseException) -> No
             else:
                 unlock_unchanged(home)
     except ChorusError as error:
-        told = f"{cause.what} " if isinstance(cause, ChorusError) else ""
-        raise _not_back(error, local, told) from cause
+        sentence = f"{cause.what} " if isinstance(cause, ChorusError) else ""
+        raise _not_back(error, local, sentence) from cause
 
 
-def _not_back(error: ChorusError, local: Path, told: str = "") -> CustodyError:
-    what = f"{told}Could not check the journal in. {error.what}"
+def _not_back(error: ChorusError, local: Path, sentence: str = "") -> CustodyError:
+    what = f"{sentence}Could not check the journal in. {error.what}"
     remedy = f"{error.remedy} Then check in again (“journal checkin”); the next command tries it, too.".strip()
     if isinstance(error, CustodyConflictError):
         return CustodyConflictError(what, error.sides, remedy=error.remedy)

@@ -132,7 +132,7 @@ def fetch(home: CloudJournal, seen: CustodyState, target: Path, ctx: JobContext)
     if seen.content is None:
         return False
     try:
-        fetch_file(home.store, seen.content, target, ctx, tell=True)
+        fetch_file(home.store, seen.content, target, ctx, shows_progress=True)
     except (ConditionError, BlobNotFoundError) as error:
         raise CustodyError(
             "The cloud journal was changed while it was being downloaded.",

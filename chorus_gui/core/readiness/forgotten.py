@@ -43,7 +43,7 @@ def book_of(db: sqlite3.Connection) -> str:
     return row[0]
 
 
-def settle(db: sqlite3.Connection, site: str, others: Iterable[Path]) -> None:
+def belong_to(db: sqlite3.Connection, site: str, others: Iterable[Path]) -> None:
     """This book is about the site of this name.  A new one learns what other books (``others``) of this user say about the same site.
 
     So a journal under another name, or a copy of it, does not begin without leaks.

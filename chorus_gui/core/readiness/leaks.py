@@ -260,10 +260,10 @@ class LeakBook:
         with self._changing():
             return forgotten.learn(self._db, marks)
 
-    def settle(self, config: Config) -> None:
+    def belong_to(self, config: Config) -> None:
         """The book is about the site of this configuration: a new one learns from other books about the same site."""
         with self._changing():
-            forgotten.settle(self._db, forgotten.site_of(config), (file for file in self.path.parent.glob(BOOKS) if file != self.path))
+            forgotten.belong_to(self._db, forgotten.site_of(config), (file for file in self.path.parent.glob(BOOKS) if file != self.path))
 
     def marks(self) -> list[Mark]:
         """Leaks that somebody found, and of which this book does not know the files."""

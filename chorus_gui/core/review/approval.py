@@ -116,9 +116,9 @@ def approve(staging: Staging, journal: Journal, version: str, *, allow_deletions
     check_fresh(staging, journal)
     many = deletions(staging, journal.counts())
     if many and not allow_deletions:
-        told = " and ".join(f"{deleted:,} of {total:,} {modality} files" for modality, (deleted, total) in many.items())
+        many_files = " and ".join(f"{deleted:,} of {total:,} {modality} files" for modality, (deleted, total) in many.items())
         raise MassDeletionError(
-            f"This would mark {told} as deleted.",
+            f"This would mark {many_files} as deleted.",
             many,
             meaning="Usually this means that a folder is missing, not that files were deleted.",
             remedy="If the files really were deleted, confirm (on the command line, add --allow-deletions). Otherwise check the site's folder, "

@@ -14,15 +14,15 @@ from chorus_gui.core.refused import refusal
 from chorus_gui.core.storage.base import BlobInfo, Store
 
 
-def fetch_file(store: Store, blob: BlobInfo, target: Path, ctx: JobContext, *, tell: bool = False) -> str:
+def fetch_file(store: Store, blob: BlobInfo, target: Path, ctx: JobContext, *, shows_progress: bool = False) -> str:
     """Download exactly the version ``blob`` of a blob to ``target`` (written next to it, then moved to its place); its MD5.
 
-    If the store keeps an MD5, the bytes that arrived must have it.  What arrived damaged is downloaded once more.  ``tell`` adds to the
+    If the store keeps an MD5, the bytes that arrived must have it.  What arrived damaged is downloaded once more.  ``shows_progress`` adds to the
     progress under the name "".  Raises :class:`ConditionError` if the blob is another version by now, :class:`ChecksumError`,
     :class:`StoreError`, :class:`SourceUnreadableError` if the target cannot be written, :class:`ComputerError` if it is a temporary one, ``Cancelled``.
     """
     part = private.beside(target)
-    progress = ctx.progress if tell else Progress()
+    progress = ctx.progress if shows_progress else Progress()
     try:
         try:
             md5 = _downloaded(store, blob, part, ctx, progress)

@@ -100,7 +100,7 @@ class Judged:
         if not self.files:
             raise LeakError(
                 UNKNOWN,
-                [_told_forgotten(one) for one in self.forgotten],
+                [_forgotten_line(one) for one in self.forgotten],
                 meaning=f"The list of leaks was cleared, or another computer or user has it. {meaning}",
                 remedy=f"{self.again} Then correct, hold back or accept what it finds. If it finds no leak, you can submit.",
             )
@@ -117,14 +117,14 @@ class Judged:
             )
         raise LeakError(
             f"{'1 file' if one else f'{self.files:,} files'} to be sent {'has' if one else 'have'} a leak of patient data that nobody has accepted.",
-            [*(_told(found) for found in self.rules), *(_told_forgotten(one) for one in self.forgotten)],
+            [*(_line(found) for found in self.rules), *(_forgotten_line(one) for one in self.forgotten)],
             meaning=meaning,
             remedy=f"Correct {'it' if one else 'them'}, or hold {'it' if one else 'them'} back.{again} If a finding is wrong, a person can accept it "
             f"with a reason: “chorus-upload leak accept”.{' ' * bool(self.forgotten)}{self.again}",
         )
 
 
-def _told(found: OpenRule) -> str:
+def _line(found: OpenRule) -> str:
     files = "1 file" if found.files == 1 else f"{found.files:,} files"
     changed = (
         f" {found.changed:,} changed since the check that found it, and {'was' if found.changed == 1 else 'were'} not checked again."
@@ -135,7 +135,7 @@ def _told(found: OpenRule) -> str:
     return f"{found.rule.id}, {files}: {found.rule.must}{changed}{named}"
 
 
-def _told_forgotten(one: Forgotten) -> str:
+def _forgotten_line(one: Forgotten) -> str:
     files = "1 file" if one.files == 1 else f"{one.files:,} files"
     if one.rule is None:
         return f"The list of leaks could not be read when it was cleared. The {one.deepest.value} pass finds them again."

@@ -26,14 +26,14 @@ from chorus_gui.core.submission.work import executor_of
 
 @dataclass(frozen=True, slots=True)
 class SiteCheck:
-    """A pass of a site.  ``rules`` None: those of the configuration.  ``tell`` gets what a deeper pass is going to read, before it begins."""
+    """A pass of a site.  ``rules`` None: those of the configuration.  ``on_estimate`` gets what a deeper pass is going to read, before it begins."""
 
     config: Config
     sources: Mapping[str, Source]
     ctx: JobContext
     deepest: Pass = Pass.AT_ONCE
     rules: RuleSet | None = None
-    tell: Callable[[Estimate], None] | None = None
+    on_estimate: Callable[[Estimate], None] | None = None
 
     def run(self, modalities: Sequence[str], sink: Listener | None = None) -> tuple[ScanSummary, Readiness]:
         """Scan these modalities for ``sink``, and check them.  The leaks go into the book that decides what may be sent.
@@ -48,7 +48,7 @@ class SiteCheck:
     def _run(self, modalities: Sequence[str], sink: Listener | None) -> tuple[ScanSummary, Readiness]:
         config, ctx = self.config, self.ctx
         with LeakBook(config.journal.local) as book, ExitStack() as stack:
-            book.settle(config)
+            book.belong_to(config)
             checking = stack.enter_context(book.checking())
             watch = Watch(config, self.rules, self.deepest, checking)
             listener: Listener = Both(checking, watch)
@@ -63,8 +63,8 @@ class SiteCheck:
                 return seen, watch.result(modalities, begin.read, begin.unchecked)
             checking.deepest = self.deepest
             deep = Deep(watch.paths, begin, memory, self.sources, ctx, self.deepest, checking, append=config.mode is Mode.APPEND)
-            if self.tell is not None:
-                self.tell(deep.estimate(modalities))
+            if self.on_estimate is not None:
+                self.on_estimate(deep.estimate(modalities))
             deep.run(modalities, executor_of(config))
             return seen, watch.result(modalities, deep.read, [*begin.unchecked, *deep.unchecked], deep.remembered)
 

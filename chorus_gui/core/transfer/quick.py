@@ -261,7 +261,7 @@ class Quick:
         self._lent_bytes -= item.size
         return item
 
-    def settle(self, seconds: float) -> Iterator[Proof | Item]:
+    def finish_sent(self, seconds: float) -> Iterator[Proof | Item]:
         """Begin no more files until :meth:`resume`; the results of those on their way that are answered within ``seconds``.
 
         Files that are being read, or were, are sent afterwards.
@@ -276,7 +276,7 @@ class Quick:
             yield from self.results(left)
 
     def resume(self) -> None:
-        """Continue after :meth:`settle`."""
+        """Continue after :meth:`finish_sent`."""
         self._begins = True
         if self._processes is not None:
             self._processes.resume()

@@ -30,12 +30,12 @@ _LOOK_S = 0.005
 
 def serve_pipes() -> None:
     """Serve the standard input and output of this process until they end.  Does not return."""
-    told = os.fdopen(os.dup(0), "rb")
+    requests = os.fdopen(os.dup(0), "rb")
     out = os.fdopen(os.dup(1), "wb")
     if sys.platform == "win32":
         import msvcrt
 
-        for pipe in (told, out):
+        for pipe in (requests, out):
             msvcrt.setmode(pipe.fileno(), os.O_BINARY)
     nowhere = os.open(os.devnull, os.O_RDWR)
     for handle in (0, 1):  # whatever reads or prints must not disturb the messages
@@ -43,13 +43,13 @@ def serve_pipes() -> None:
     for name in ("SIGINT", "SIGBREAK", "SIGHUP"):  # they are for the owner, which says what to do
         if hasattr(signal, name):
             signal.signal(signal.Signals[name], signal.SIG_IGN)
-    serve(told, out)
+    serve(requests, out)
     os._exit(0)
 
 
-def serve(told: IO[bytes], out: IO[bytes]) -> None:
+def serve(requests: IO[bytes], out: IO[bytes]) -> None:
     """Send the files that the owner hands over, and report the result of each, until an error."""
-    serving = Serving(told, out)
+    serving = Serving(requests, out)
     try:
         serving.run()
     except BaseException:  # noqa: BLE001 - there is nobody else to hear it
@@ -59,8 +59,8 @@ def serve(told: IO[bytes], out: IO[bytes]) -> None:
 class Serving:
     """One process.  A thread of its own reads what the owner says; where that ends, the process ends at once."""
 
-    def __init__(self, told: IO[bytes], out: IO[bytes]) -> None:
-        self._told = told
+    def __init__(self, requests: IO[bytes], out: IO[bytes]) -> None:
+        self._requests = requests
         self._out = out
         self._lock = threading.Lock()
         self._inbox: SimpleQueue[tuple[Any, ...]] = SimpleQueue()
@@ -192,7 +192,7 @@ class Serving:
     def _listen(self) -> None:
         try:
             while True:
-                match read_message(self._told):
+                match read_message(self._requests):
                     case ("hold", int(number)):  # at once, before the files that wait
                         self._resumed.clear()
                         self._hold = number

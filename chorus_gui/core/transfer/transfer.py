@@ -25,7 +25,7 @@ from chorus_gui.core.transfer.sender import Sender
 WINDOW = 16
 """Items being processed for each thread: enough that no thread waits while proofs are committed."""
 
-SETTLE_S = 0.7
+LAST_ANSWERS_S = 0.7
 """Seconds for small files that are on their way when the job is paused or cancelled: their proofs still count."""
 _WAKE_S, _LOOK_S = 0.25, 0.01
 
@@ -112,7 +112,7 @@ class _Both:
         except GeneratorExit:
             raise
         except Exception as error:
-            yield from [result for result in quick.settle(SETTLE_S) if isinstance(result, Proof)]
+            yield from [result for result in quick.finish_sent(LAST_ANSWERS_S) if isinstance(result, Proof)]
             if not isinstance(error, Cancelled):
                 pool.stop(error)
             while pool.busy:
@@ -164,7 +164,7 @@ class _Both:
 
     def _hold(self) -> Iterator[Proof | Failure]:
         """Before a pause: what is on its way arrives, and is committed."""
-        yield from self._quick_ones(self._quick.settle(SETTLE_S))
+        yield from self._quick_ones(self._quick.finish_sent(LAST_ANSWERS_S))
         self._idle()
 
     def _quick_ones(self, results: Iterable[Proof | Item]) -> Iterator[Proof | Failure]:

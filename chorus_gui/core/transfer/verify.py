@@ -85,7 +85,7 @@ def verify(
     """
     later: list[Row] = []
 
-    def settled(verdicts: Iterable[tuple[Verdict, int]], *, last: bool = False) -> Iterator[Verdict]:
+    def final(verdicts: Iterable[tuple[Verdict, int]], *, last: bool = False) -> Iterator[Verdict]:
         for verdict, counted in verdicts:
             if verdict.result is VerifyResult.UNCHECKED and not last:
                 later.append(verdict.row)
@@ -104,16 +104,16 @@ def verify(
                 paths = store_paths(row.modality, row.path, row.version)
                 found = _find(row, paths, find, reread=reread)
                 if isinstance(found, Verdict):
-                    yield from settled([(found, 0)])
+                    yield from final([(found, 0)])
                 else:
                     while not pool.room:
-                        yield from settled(pool.take())
+                        yield from final(pool.take())
                     pool.give(_Look(row, paths, found))
-                yield from settled(pool.ready())
+                yield from final(pool.ready())
         while pool.busy:
-            yield from settled(pool.take())
+            yield from final(pool.take())
         again = (_Look(row, store_paths(row.modality, row.path, row.version)) for row in later)
-        yield from settled(pool.map(again), last=True)
+        yield from final(pool.map(again), last=True)
 
 
 def _find(row: Row, paths: Sequence[str], find: Callable[[str], BlobInfo | None], *, reread: bool) -> Verdict | BlobInfo:

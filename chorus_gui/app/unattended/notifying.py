@@ -29,27 +29,27 @@ OUTPUT = 500
 """Characters of a hook's output that the log has if it fails."""
 
 
-def tell(config: Config, report: RunReport, file: Path) -> list[str]:
+def notify(config: Config, report: RunReport, file: Path) -> list[str]:
     """Start the hook and send the mail, if this end is one that is reported.  Sentences about what did not work.
 
     ``file`` is the report's JSON.  Raises nothing that can be expected.
     """
-    return tell_anyway(config, report, file) if report.result.value in config.report.when else []
+    return notify_anyway(config, report, file) if report.result.value in config.report.when else []
 
 
-def tell_anyway(config: Config, report: RunReport, file: Path) -> list[str]:
-    """As :func:`tell`, whatever the end."""
+def notify_anyway(config: Config, report: RunReport, file: Path) -> list[str]:
+    """As :func:`notify`, whatever the end."""
     settings = config.report
     warnings: list[str] = []
     if settings.hook:
-        warnings += _told(f"The program “{settings.hook[0]}” failed", _hook(settings, report, file))
+        warnings += _warning(f"The program “{settings.hook[0]}” failed", _hook(settings, report, file))
     if settings.mail is not None:
         from chorus_gui.app.unattended.mail import send
 
         try:
             send(settings.mail, report, known_names(config, file))
         except ChorusError as error:
-            warnings += _told("The mail about this run was not sent", str(error))
+            warnings += _warning("The mail about this run was not sent", str(error))
     return warnings
 
 
@@ -61,7 +61,7 @@ def check_messages(config: Config) -> None:
         admit_server(config.report.mail.server)
 
 
-def _told(what: str, why: str) -> list[str]:
+def _warning(what: str, why: str) -> list[str]:
     if not why:
         return []
     text = f"{what}. {redact(why)}"

@@ -19,9 +19,9 @@ from test_statuses import Scene, no_store
 from world import World
 
 from chorus_gui.app.status import Status
-from chorus_gui.app.unattended import telling
+from chorus_gui.app.unattended import notifying
+from chorus_gui.app.unattended.notifying import without_names
 from chorus_gui.app.unattended.run_report import Kept, begun, from_json, reports_folder, saved
-from chorus_gui.app.unattended.telling import without_names
 from chorus_gui.core.config import hosts
 from chorus_gui.core.config.load import check, load
 from chorus_gui.core.config.model import SmtpSecurity
@@ -87,7 +87,7 @@ HARMLESS_NAMES = ("PATH", "HOME", "PWD", "OLDPWD", "KEYBOARD", "SASSY_LAYOUT", "
 
 def test_the_hook_gets_no_variable_whose_name_says_that_it_is_a_credential() -> None:
     given: dict[str, str] = dict.fromkeys((*SECRET_NAMES, *HARMLESS_NAMES), "x")
-    assert set(telling._harmless(given)) == set(HARMLESS_NAMES)
+    assert set(notifying._harmless(given)) == set(HARMLESS_NAMES)
 
 
 @pytest.mark.parametrize(
