@@ -43,11 +43,11 @@ SQLITE_LEAST = (3, 35)
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check.  ``text`` is what was found, or what was wrong; it contains no secret."""
+    """One check.  ``told`` is what was found, or what was wrong; it contains no secret."""
 
     name: str
     ok: bool
-    text: str
+    told: str
     seconds: float
 
 
@@ -55,10 +55,10 @@ def attempt(name: str, check: Callable[[], str]) -> Check:
     """Run a check: what it returns is its result; any error is a failure with the reason."""
     began = time.perf_counter()
     try:
-        ok, text = True, check()
+        ok, told = True, check()
     except Exception as error:  # noqa: BLE001 - a self-test reports everything and continues
-        ok, text = False, f"{type(error).__name__}: {error}"
-    return Check(name, ok, redact(text), round(time.perf_counter() - began, 3))
+        ok, told = False, f"{type(error).__name__}: {error}"
+    return Check(name, ok, redact(told), round(time.perf_counter() - began, 3))
 
 
 @contextmanager

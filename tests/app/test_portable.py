@@ -143,7 +143,7 @@ def test_the_policy_forbids_it_before_anything_is_written(program: Path, tmp_pat
     assert not (tmp_path / "user").exists()
     check = attempt("user folders", user_folders)
     assert not check.ok
-    assert "ForbidPortableData" in check.text
+    assert "ForbidPortableData" in check.told
     (program / PORTABLE).rename(program / "kept")  # what the message says to do
     folders._decided.cache_clear()  # the next start
     assert main(["demo", str(tmp_path / "demo")]) == 0

@@ -59,7 +59,7 @@ def test_what_is_told_holds_no_secret() -> None:
 
     told = selftest.attempt("x", check)
     assert not told.ok
-    assert "abc" not in told.text
+    assert "abc" not in told.told
 
 
 def test_the_programs_own_folder_is_as_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
