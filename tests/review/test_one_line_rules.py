@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,12 +17,12 @@ from world import World
 from chorus_gui.core.errors import ReviewError, UsageError
 from chorus_gui.core.model import Mode
 from chorus_gui.core.pattern import Pattern
-from chorus_gui.core.review import hold_list
+from chorus_gui.core.review import hold_list, to_read
 from chorus_gui.core.review.hold_list import FORMAT, HoldList, join, parse
 from chorus_gui.core.review.holds import Holds
 from chorus_gui.core.review.parts import ANY, renamed_files, unsure_patients
 from chorus_gui.core.review.staging import Staging
-from chorus_gui.core.review.values import Hold
+from chorus_gui.core.review.values import Branch, Hold, TreeLevel, named_patients
 from chorus_gui.core.submission import review_site as reviewing
 from chorus_gui.core.submission.missing import Missing
 
@@ -101,6 +103,78 @@ def test_how_many_renamed_files_are_named(tmp_path: Path, limit: int | None, pat
         (world.site / f"1/Images/{name}.dcm").rename(world.site / f"1/Images/new-{name}.dcm")
     with Staging.open(world.review(mode=Mode.FULL).path) as staging:
         assert [*renamed_files(staging, limit)] == [("Images", f"1/Images/{n}.dcm", f"1/Images/new-{n}.dcm") for n in paths]
+
+
+def test_a_second_spelling_that_a_disk_cannot_keep_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise one file would replace the other in the central store, and both would be in the journal."""
+    world = World(tmp_path)
+    world.put("1/Images/a.dcm", "one")
+    world.put("1/Images/A.dcm", "another")
+    if len([*(world.site / "1/Images").iterdir()]) < 2:
+        pytest.skip("this disk has one or the other")
+    assert sorted(world.kinds().values()) == ["added", "added"]
+    monkeypatch.setattr("chorus_gui.core.review.places.folder_ignores_case", lambda _: True)
+    assert sorted(world.kinds().values()) == ["added", "problem"]
+
+
+def test_files_to_read_again_are_remembered_until_they_were_read(tmp_path: Path) -> None:
+    """Otherwise a file that changed at the same size and time stays as it is for ever, although a verification found it."""
+    journal, one, other = tmp_path / "journal.db", ("Images", "1/Images/a.dcm"), ("OMOP", "OMOP/person.csv")
+    assert to_read.remembered(journal) == set()
+    to_read.remember(journal, [one, other])
+    assert to_read.remembered(journal) == {one, other}
+    to_read.forget(journal, [one])
+    assert to_read.remembered(journal) == {other}
+
+
+@pytest.mark.parametrize(("mode", "said"), [(Mode.FULL, True), (Mode.APPEND, False)])
+def test_what_could_not_be_read_is_not_called_deleted_where_nothing_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: Mode, said: bool
+) -> None:
+    """Append mode marks nothing as deleted: a note that it did not do so for some files would say that it does for others."""
+    world = World(tmp_path)
+    for patient in "12":
+        world.put(f"{patient}/Images/a.dcm", f"image {patient}")
+    world.run()
+    scandir = os.scandir
+
+    def refusing(where: Any) -> Any:
+        if isinstance(where, str) and where.replace(os.sep, "/").endswith("2/Images"):
+            raise PermissionError(errno.EACCES, "denied", where)
+        return scandir(where)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    notes = world.review(mode=mode).summary.notes
+    assert any("in folders that could not be read, and not marked as deleted" in note for note in notes) is said
+
+
+# --- what is shown -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("count", "words"), [(1, ("1 file to upload is", "Check it.")), (2, ("2 files to upload are", "Check them."))])
+def test_files_that_are_possibly_not_data_in_words(tmp_path: Path, count: int, words: tuple[str, str]) -> None:
+    world = World(tmp_path)
+    for patient in range(count):
+        world.put(f"{patient + 1}/Images/Thumbs.db", f"thumbs {patient}")
+    (note,) = [note for note in world.review().summary.notes if "possibly not data" in note]
+    assert all(word in note for word in words)
+
+
+@pytest.mark.parametrize(("count", "end"), [(1, "0"), (5, "4"), (6, "4 and 1 more"), (1_205, "4 and 1,200 more")])
+def test_how_many_patients_a_sentence_names(count: int, end: str) -> None:
+    said = named_patients([str(number) for number in range(count)])
+    assert said == ", ".join([*map(str, range(min(count, 5) - 1)), end])
+
+
+def test_a_folder_and_the_files_in_it_alone_are_two_lines_of_the_tree() -> None:
+    """Both have the folder's name: the box of one must not hold back the other."""
+    branch = Branch("1", "")
+    lines = TreeLevel(branch)
+    for name, leaf, direct in [("a/", True, True), ("a/", False, False), ("b/", True, False), ("b/", False, True), ("c/", True, False)]:
+        lines.add(name, [0] * TreeLevel.WIDTH, leaf=leaf, direct=direct)
+    assert [lines.place(lines.node(number).branch) for number in range(len(lines))] == [0, 1, 2, 3, 4]
+    assert lines.place(Branch("1", "c/", True)) is None
+    assert lines.place(Branch("1", "d/")) is None
 
 
 # --- the held-back list --------------------------------------------------------------------------------------------------
