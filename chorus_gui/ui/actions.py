@@ -105,8 +105,8 @@ def _keep_tokens(host: Host, _: intents.KeepTokens) -> None:
 
     def done(kept: credential_store.Kept) -> str:
         host.open(file)
-        told = f"Moved {count_of(len(kept.entries), 'credential')} from {file.name} to {credential_store.title()}."
-        return " ".join([told, *kept.remains])
+        describe = f"Moved {count_of(len(kept.entries), 'credential')} from {file.name} to {credential_store.title()}."
+        return " ".join([describe, *kept.remains])
 
     host.start(JobKind.SAVE, "Move credentials", lambda _: credential_store.move_tokens(file), done, cancellable=False, key="")
 
@@ -188,7 +188,7 @@ def _scan(host: Host, intent: intents.Scan) -> None:
     if host.state.busy_with(JobKind.SCAN):
         raise UsageError("A scan is already running or waiting.", remedy="Wait until it has finished, or cancel it.")
 
-    def told(done: Done[review.Reviewed]) -> str:
+    def describe(done: Done[review.Reviewed]) -> str:
         found = done.value.summary
         kinds = [(kind, found.once(kind)) for kind in ChangeKind if kind is not ChangeKind.UNCHANGED]
         parts = [_found(kind, tally.files) for kind, tally in kinds if tally.files]
@@ -199,7 +199,7 @@ def _scan(host: Host, intent: intents.Scan) -> None:
     chosen = host.state.scan
     options = SubmitOptions(mode=intent.mode or chosen.mode, modalities=intent.modalities or chosen.modalities, hashed=intent.hashed)
     host.update(review=None, undo=UndoList())  # its file is written again: nobody may read it meanwhile
-    host.when_read(lambda: host.start(JobKind.SCAN, "Scan", lambda ctx: review.scan(workspace, ctx, options), told))
+    host.when_read(lambda: host.start(JobKind.SCAN, "Scan", lambda ctx: review.scan(workspace, ctx, options), describe))
 
 
 def _choose_scan(host: Host, intent: intents.ChooseScan) -> None:
@@ -270,13 +270,13 @@ def _verify(host: Host, intent: intents.Verify) -> None:
 
     workspace, which = host.workspace(), Selection(intent.version, tuple(intent.modalities))
 
-    def told(done: Done[VerifyFacts]) -> str:
+    def describe(done: Done[VerifyFacts]) -> str:
         found = done.value
         host.update(verify=found)
         return " ".join(sentences(found, window=True))
 
     title = f"Verify {intent.version or 'all versions'}"
-    host.start(JobKind.VERIFY, title, lambda ctx: verify(workspace, ctx, which, Comparison(intent.reread, intent.part)), told)
+    host.start(JobKind.VERIFY, title, lambda ctx: verify(workspace, ctx, which, Comparison(intent.reread, intent.part)), describe)
 
 
 def _repair(host: Host, _: intents.Repair) -> None:
@@ -285,7 +285,7 @@ def _repair(host: Host, _: intents.Repair) -> None:
 
     workspace = host.workspace()
 
-    def told(done: Done[Repaired]) -> str:
+    def describe(done: Done[Repaired]) -> str:
         host.update(failures=tuple(done.log.failures))
         wrong, now = done.value.wrong, done.value.now
         again = wrong - now.bad_total
@@ -294,7 +294,7 @@ def _repair(host: Host, _: intents.Repair) -> None:
         said += [f"{count_of(len(done.log.failures), 'file')} failed."] if len(done.log.failures) > 1 else []
         return " ".join(said or sentences(now, repairing=True, window=True))
 
-    host.start(JobKind.REPAIR, "Upload different files again", lambda ctx: repair(workspace, ctx, Selection(), known=True), told)
+    host.start(JobKind.REPAIR, "Upload different files again", lambda ctx: repair(workspace, ctx, Selection(), known=True), describe)
 
 
 # --- files for people -------------------------------------------------------------------------------------------------
@@ -334,10 +334,10 @@ def _generate_script(host: Host, intent: intents.GenerateScript) -> None:
 
     workspace = host.workspace()
 
-    def told(done: Done[scripts.Written]) -> str:
+    def describe(done: Done[scripts.Written]) -> str:
         return scripts.sentences(done.value, intent)
 
-    host.start(JobKind.SCRIPT, f"Generate {intent.file.name}", lambda ctx: scripts.write(workspace, ctx, intent, local=True), told)
+    host.start(JobKind.SCRIPT, f"Generate {intent.file.name}", lambda ctx: scripts.write(workspace, ctx, intent, local=True), describe)
 
 
 def _show_script(host: Host, intent: intents.ShowScript) -> None:

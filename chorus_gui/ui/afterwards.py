@@ -43,7 +43,7 @@ class AfterJobs(QObject):
         self._put(what)
 
     def act_sleep(self) -> None:
-        """Put the computer to sleep now; a refusal is told as an error."""
+        """Put the computer to sleep now; a refusal is shown as an error."""
         state, way = self._session.state, self._way
         journal = state.config.journal.local if state.config else None
 
@@ -51,12 +51,12 @@ class AfterJobs(QObject):
             sleep.refuse_while_busy(journal)
             sleep.fall_asleep(way)
 
-        self._session.tell("The computer goes to sleep.")
+        self._session.show_message("The computer goes to sleep.")
         self._session.checker.ask(self, step, self._slept)
 
     def _slept(self, outcome: Outcome[Any]) -> None:
         if outcome.error is not None:
-            self._session.tell_error(outcome.error)
+            self._session.show_error(outcome.error)
 
     def _put(self, what: Afterwards) -> None:
         after = self._session.state.after
@@ -86,8 +86,8 @@ class AfterJobs(QObject):
         ends, self._ends = self._ends, []
         self._put(Afterwards.NOTHING)
         if any(end.outcome is OutcomeKind.CANCELLED for end in ends):
-            session.tell(f"Not done, because a job was stopped: {AFTERWARDS[what].lower()}.")
+            session.show_message(f"Not done, because a job was stopped: {AFTERWARDS[what].lower()}.")
         elif what is Afterwards.CLOSE and any(end.grade is not Grade.GOOD for end in ends):
-            session.tell("The program stays open, because not everything succeeded.", Grade.WARNING)
+            session.show_message("The program stays open, because not everything succeeded.", Grade.WARNING)
         else:
             self.due.emit(what)

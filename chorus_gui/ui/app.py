@@ -254,12 +254,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         window = MainWindow(session)
     except Exception:  # noqa: BLE001 - whatever it is, the person sees it, and the threads end
-        shown = _tell_and_stop(application, session, redact(traceback.format_exc()))
+        shown = _show_and_stop(application, session, redact(traceback.format_exc()))
     else:
         shown = window
         Answering(lambda: session.jobs.idle, application)
         hook.caught.connect(window.show_report)
-        hook.failed.connect(lambda text: session.tell(text, Grade.BAD))
+        hook.failed.connect(lambda text: session.show_message(text, Grade.BAD))
         instance.called.connect(window.come_forward)
         window.closing.connect(instance.release)
         window.closed.connect(application.quit)
@@ -318,7 +318,7 @@ def _self_test(application: QApplication, folder: str) -> int:
         hook.remove()
 
 
-def _tell_and_stop(application: QApplication, session: Session, report: str) -> ReportDialog:
+def _show_and_stop(application: QApplication, session: Session, report: str) -> ReportDialog:
     """There is no window: show the report alone (as long as the returned dialog is kept), then end."""
     _LOG.error("the window could not be opened\n%s", report)
     dialog = ReportDialog(None, report)

@@ -123,7 +123,7 @@ def _mark_deleted(host: Host, intent: intents.MarkDeleted) -> None:
 def _restore(host: Host, intent: intents.Restore) -> None:
     workspace = host.workspace()
 
-    def told(done: Done[Path | None]) -> str:
+    def describe(done: Done[Path | None]) -> str:
         kept = done.outcome.value
         return f"Restored the journal from {intent.copy.name}." + (f" The journal that it replaced is kept as {kept.name}." if kept else "")
 
@@ -131,7 +131,7 @@ def _restore(host: Host, intent: intents.Restore) -> None:
         JobKind.RESTORE,
         f"Restore {intent.copy.name}",
         lambda ctx: journal.restore(workspace, ctx, intent.copy),
-        told,
+        describe,
         cancellable=False,
     )
 

@@ -100,5 +100,5 @@ class Outside(QObject):
             self._ask(self._first)  # what the job itself has changed
 
     def _say(self, text: str, grade: Grade) -> None:
-        self._session.tell(text, grade)
+        self._session.show_message(text, grade)
         self._session.update(last=JobEnd(0, JobKind.SAVE, "", OutcomeKind.DONE, text, faulty=grade is Grade.WARNING))

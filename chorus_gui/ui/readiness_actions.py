@@ -47,24 +47,24 @@ def _check(host: Host, intent: intents.CheckSite) -> None:
 def _accept(host: Host, intent: intents.AcceptLeaks) -> None:
     workspace = host.workspace()
 
-    def told(changed: leaks.Changed) -> str:
+    def describe(changed: leaks.Changed) -> str:
         left = f" {count_of(changed.open, 'file')} {agree(changed.open, 'has', 'have')} an open leak." if changed.open else ""
         return f"Accepted rule {intent.rule} for {count_of(changed.count, 'file')}.{left}{_unshared(changed)}"
 
     title = f"Accept rule {intent.rule}"
     host.start(
-        JobKind.ACCEPT, title, lambda ctx: leaks.accept_for_all(workspace, ctx, intent.rule, [], intent.reason), told, cancellable=False
+        JobKind.ACCEPT, title, lambda ctx: leaks.accept_for_all(workspace, ctx, intent.rule, [], intent.reason), describe, cancellable=False
     )
 
 
 def _withdraw(host: Host, intent: intents.WithdrawLeaks) -> None:
     workspace = host.workspace()
 
-    def told(changed: leaks.Changed) -> str:
+    def describe(changed: leaks.Changed) -> str:
         return f"Rule {intent.rule} is no longer accepted for {count_of(changed.count, 'file')}.{_unshared(changed)}"
 
     title = f"Withdraw rule {intent.rule}"
-    host.start(JobKind.ACCEPT, title, lambda ctx: leaks.withdraw_for_all(workspace, ctx, intent.rule), told, cancellable=False)
+    host.start(JobKind.ACCEPT, title, lambda ctx: leaks.withdraw_for_all(workspace, ctx, intent.rule), describe, cancellable=False)
 
 
 def _unshared(changed: leaks.Changed) -> str:

@@ -19,12 +19,12 @@ def _download(host: Host, intent: intents.DownloadFile) -> None:
     if host.state.busy_with(JobKind.DOWNLOAD):
         raise UsageError("A file is already being downloaded.", remedy="Wait until it is here, or cancel it.")
 
-    def told(moved: browse.Moved) -> str:
+    def describe(moved: browse.Moved) -> str:
         checked = "Its MD5 is the one of the central store." if moved.checked else "The central store has no MD5 of it."
         return f"Saved {moved.local}. {checked}"
 
     title = f"Download {intent.path.rpartition('/')[2]}"
-    host.start(JobKind.DOWNLOAD, title, lambda ctx: browse.fetch(workspace, ctx, intent.path, intent.file), told, key="download")
+    host.start(JobKind.DOWNLOAD, title, lambda ctx: browse.fetch(workspace, ctx, intent.path, intent.file), describe, key="download")
 
 
 def _export_chart(host: Host, intent: intents.ExportChart) -> None:

@@ -69,9 +69,9 @@ def _window(
         window.resize(1240, 820)
         window.show()
         session.open(config)
-        _settle(session)
+        _finish_events(session)
         session.do(Scan())
-        _settle(session)
+        _finish_events(session)
         if session.state.review is None:
             raise ChorusError("The demo site was not scanned.")
         return f"{QApplication.platformName()}, {window.screen().name() or 'a screen'} at {window.devicePixelRatioF():g}"
@@ -79,7 +79,7 @@ def _window(
     def walked(name: str, number: int) -> str:
         assert window is not None
         window.show_page(name)
-        _settle(session)
+        _finish_events(session)
         if faults:
             raise ChorusError(faults.pop())
         picture = window.grab().toImage()
@@ -112,7 +112,7 @@ def _leave(session: Session, window: MainWindow | None) -> str:
     return "every thread has ended"
 
 
-def _settle(session: Session) -> None:
+def _finish_events(session: Session) -> None:
     """Until no job runs, nothing is being read, and what was read is painted."""
     for _ in range(2):  # an answer may ask again
         _wait(lambda: session.jobs.idle and not session.state.loading, "A job in the window did not end.")

@@ -113,7 +113,7 @@ class Session(QObject):
         try:
             self._handlers[type(intent)](intent)
         except ChorusError as error:
-            self.tell_error(error)
+            self.show_error(error)
 
     def stop(self) -> None:
         """Cancel everything; ``stopped`` comes when every thread has ended."""
@@ -139,16 +139,16 @@ class Session(QObject):
         self.state = replace(self.state, **fields)
         self.changed.emit(self.state)
 
-    def tell(self, text: str, grade: Grade = Grade.INFO, **fields: Any) -> None:
+    def show_message(self, text: str, grade: Grade = Grade.INFO, **fields: Any) -> None:
         """A line for the Log page and the log file; ``fields`` change with it, and everything is drawn once."""
         message = Message(datetime.now().astimezone(), grade, redact(text))
         _LOG.log(logging.ERROR if grade is Grade.BAD else logging.INFO, "%s", message.text)
         self.update(**fields, messages=(*self.state.messages[-MESSAGES + 1 :], message))
 
-    def tell_error(self, error: ChorusError, title: str = "") -> None:
+    def show_error(self, error: ChorusError, title: str = "") -> None:
         """Show an expected error like that of a failed job."""
         end = JobEnd(0, JobKind.SAVE, title, OutcomeKind.FAILED, error.summary, error.remedy)
-        self.tell(str(error), Grade.BAD, last=end)
+        self.show_message(str(error), Grade.BAD, last=end)
         self.ended.emit(end)
 
     def _preferences(self) -> Preferences:
@@ -181,7 +181,7 @@ class Session(QObject):
 
     def _trust_hosts(self, intent: intents.TrustHosts) -> None:
         for host in intent.hosts:
-            self.tell(f"“{trust_host(host)}” is a trusted server from now on.")
+            self.show_message(f"“{trust_host(host)}” is a trusted server from now on.")
         self.update(last=None)
         self.look()
 
@@ -248,9 +248,9 @@ class Session(QObject):
         )
         self.changed.emit(self.state)
         if not same:
-            self.tell(f"Opened {file}.")
+            self.show_message(f"Opened {file}.")
         for warning in config.warnings if config else ():
-            self.tell(warning, Grade.WARNING)
+            self.show_message(warning, Grade.WARNING)
         if config and not same:
             self._ask_for_trust(config)
         self.look(recover=not same)
@@ -261,7 +261,7 @@ class Session(QObject):
         try:
             hosts = unconfirmed_hosts(config)
         except ChorusError as error:  # the machine policy cannot be read
-            self.tell_error(error)
+            self.show_error(error)
             return
         if hosts:
             self.trust_wanted.emit(tuple(hosts))
@@ -346,7 +346,7 @@ class Session(QObject):
         if outcome.kind is OutcomeKind.DONE:
             then(outcome.value)
         elif outcome.kind is OutcomeKind.FAILED and look in (None, self._looks):  # not of what is no longer open, or is being read again
-            self.tell(str(outcome.error), Grade.BAD, loading=False)
+            self.show_message(str(outcome.error), Grade.BAD, loading=False)
         elif outcome.kind is OutcomeKind.CRASHED and look in (None, self._looks):
             self.update(loading=False)
 
@@ -406,7 +406,7 @@ class Session(QObject):
             lambda job, outcome: self._job_ended(job, outcome, done, doing if self.state.key == origin else None),
             cancellable=cancellable,
         )
-        self.tell(f"{title}: {'waiting for another job' if any(j.id == number for j in self.state.queue) else 'started'}.")
+        self.show_message(f"{title}: {'waiting for another job' if any(j.id == number for j in self.state.queue) else 'started'}.")
 
     def _jobs_changed(self) -> None:
         if (views := self.jobs.views()) != self.state.jobs:
@@ -418,7 +418,7 @@ class Session(QObject):
         value, here = outcome.value, doing is not None
         run: Done[Any] | None = value if isinstance(value, Done) else None
         end = job_end(job, run.outcome if run else outcome, done(value) if succeeded(outcome) and done and here else "", run)
-        told = " ".join(part for part in (end.text, end.remedy) if part)
+        sentence = " ".join(part for part in (end.text, end.remedy) if part)
         fields: dict[str, Any] = {"jobs": self.jobs.views()}
         if end.outcome is not OutcomeKind.DONE or end.kind not in actions.QUIET:
             fields["last"] = end
@@ -427,7 +427,7 @@ class Session(QObject):
             if job.kind in SENDING and run.log.transfers.network_bytes > 1_000_000 and job.seconds > 1:
                 self.settings.put("rate", run.log.transfers.network_bytes / job.seconds)
                 fields["preferences"] = self._preferences()
-        self.tell(told if told.startswith(job.title) else f"{job.title}: {told}", end.grade, **fields)
+        self.show_message(sentence if sentence.startswith(job.title) else f"{job.title}: {sentence}", end.grade, **fields)
         if job.kind in actions.CHANGES_REVIEW:
             self._revision += 1
         if not self._stopping and job.kind in actions.LOOK_AFTER:

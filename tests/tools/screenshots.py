@@ -431,7 +431,7 @@ class Camera:
             for key, value in fields.items():
                 page.form.rows[(f"site.{key}", "Images")].input.edited.emit(value)
             self.rest(0.6)
-            place._tell((Finding(Grade.GOOD, "", works), matches))
+            place._show_findings((Finding(Grade.GOOD, "", works), matches))
             self.rest(0.2)
             area, inside = page.form.tabs[0].area, page.form.tabs[0].area.widget()
             assert inside is not None

@@ -34,11 +34,11 @@ class TestStep(Step):
     def __init__(self) -> None:
         super().__init__()
         self._found: tuple[Finding, ...] = ()
-        self._told = column(space=SPACE)
+        self._results = column(space=SPACE)
         self.again = button("&Test again", "Test every place again", icon="refresh")
         self.again.clicked.connect(self.test_wanted)
         content = QWidget()
-        content.setLayout(column(self._told, row(self.again, None), None, space=2 * SPACE))
+        content.setLayout(column(self._results, row(self.again, None), None, space=2 * SPACE))
         self.setLayout(column(scrolled(content, "Results of the test")))
 
     def enter(self, answers: Answers) -> None:
@@ -56,15 +56,15 @@ class TestStep(Step):
         if error:
             found = (Finding(Grade.BAD, "", error),)
         self._found = tuple(found)
-        clear(self._told)
+        clear(self._results)
         self.again.setEnabled(not testing)
         if testing:
-            self._told.addWidget(label("Testing every place…", "muted", wrap=True))
+            self._results.addWidget(label("Testing every place…", "muted", wrap=True))
         for one in found:
-            self._told.addWidget(FindingCard(one.grade, one.subject, one.what, one.remedy))
+            self._results.addWidget(FindingCard(one.grade, one.subject, one.what, one.remedy))
         if found and not testing:
-            told = "You can continue anyway, and fix it later on the Configuration page." if self.bad else "Every test passed."
-            self._told.addWidget(label(told, "strong" if not self.bad else "muted", wrap=True))
+            sentences = "You can continue anyway, and fix it later on the Configuration page." if self.bad else "Every test passed."
+            self._results.addWidget(label(sentences, "strong" if not self.bad else "muted", wrap=True))
 
 
 class PreviewStep(Step):
@@ -109,8 +109,8 @@ class PreviewStep(Step):
             self.status.setText("Reading the site's folder…")
             self.advice.setText("")
             return
-        told = [*found.problems, sampling.sentence(found)]
-        self.status.setText("  ".join(part for part in told if part))
+        sentences = [*found.problems, sampling.sentence(found)]
+        self.status.setText("  ".join(part for part in sentences if part))
         set_grade(self.status, Grade.BAD if found.problems else Grade.WARNING if found.unread else None)
         text, grade = advice(found)
         self.advice.setText(text)
@@ -135,11 +135,11 @@ def advice(found: sampling.Sample) -> tuple[str, Grade]:
     if not found.files:
         return "The folder is empty. You can continue, and try the patterns later on the Configuration page.", Grade.WARNING
     if not any(found.matched.values()):
-        told = (
+        sentences = (
             "No file matches a pattern. Check that this is the right folder. "
             "If it is, continue, and change the patterns on the Configuration page. It tries them while you type."
         )
-        return told, Grade.WARNING
+        return sentences, Grade.WARNING
     missing = [name for name, count in found.matched.items() if not count and name != "Metadata"]
     if missing:
         return (

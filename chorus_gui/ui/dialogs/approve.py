@@ -299,7 +299,7 @@ class ApproveDialog(Dialog):
     def _confirmation(self, review: ReviewFacts) -> QWidget:
         made = QFrame()
         made.setProperty("notice", Grade.BAD.value)
-        told = ", ".join(
+        message = ", ".join(
             f"{words.number(deleted)} of {words.number(total)} {name} files" for name, (deleted, total) in review.many_deletions.items()
         )
         self.field.setAccessibleName(f"Type {self._deletions} to confirm the deletions")
@@ -307,7 +307,7 @@ class ApproveDialog(Dialog):
         self.field.setMaximumWidth(140)
         made.setLayout(
             column(
-                label(f"{told} {words.agree(self._deletions, 'is', 'are')} marked as deleted.", "strong", wrap=True),
+                label(f"{message} {words.agree(self._deletions, 'is', 'are')} marked as deleted.", "strong", wrap=True),
                 label(
                     "Often this means that a folder or drive is missing, not that the files were deleted. "
                     "If you are not sure, cancel and check the deleted files.",

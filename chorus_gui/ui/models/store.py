@@ -134,7 +134,7 @@ class StoreModel(QAbstractTableModel):
         self._asking = False
         found: LevelPage | None = outcome.value
         if outcome.kind is not OutcomeKind.DONE or found is None:
-            self._tell(outcome)
+            self._show_outcome(outcome)
             return
         new = [Entry(f"{self._folder}{name}/", name) for name in found.folders]
         new += [Entry(blob.path, blob.path.rpartition("/")[2], blob) for blob in found.blobs]
@@ -159,7 +159,7 @@ class StoreModel(QAbstractTableModel):
             self._show_found(search, "Found")
             self.ready.emit()
         else:
-            self._tell(outcome)
+            self._show_outcome(outcome)
 
     def _show_found(self, search: Search, how: str) -> None:
         cut = len(search.folder)
@@ -175,7 +175,7 @@ class StoreModel(QAbstractTableModel):
             self._rows += new
             self.endInsertRows()
 
-    def _tell(self, outcome: Outcome[Any]) -> None:
+    def _show_outcome(self, outcome: Outcome[Any]) -> None:
         if outcome.kind is OutcomeKind.FAILED and outcome.error is not None:
             self.failed.emit(" ".join(part for part in (outcome.error.summary, outcome.error.remedy) if part))
         elif outcome.kind is OutcomeKind.CRASHED:

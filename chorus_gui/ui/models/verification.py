@@ -141,8 +141,8 @@ class VerificationModel(PagedModel[VerdictLine]):
         text, grade = RESULTS[line.result]
         match role:
             case Qt.ItemDataRole.DisplayRole:
-                told = line.detail or PROOFS.get(line.level, line.level)
-                return (text, line.path, told, words.size(line.size), line.modality, line.version)[index.column()]
+                message = line.detail or PROOFS.get(line.level, line.level)
+                return (text, line.path, message, words.size(line.size), line.modality, line.version)[index.column()]
             case Qt.ItemDataRole.ToolTipRole:
                 return "\n".join(part for part in (line.path, f"In the store: {line.store_path}", line.detail) if part)
             case Qt.ItemDataRole.ForegroundRole:

@@ -65,7 +65,7 @@ class TextField(Field):
             self.edit.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
         if number:
             self.edit.setMaximumWidth(160)
-        self.edit.textEdited.connect(self._tell)
+        self.edit.textEdited.connect(self._emit_edited)
         line = row(self.edit, space=SPACE // 2)
         if browse is not None:
             self.browse = button("Browse…", "Choose a file or folder", icon="folder")
@@ -89,7 +89,7 @@ class TextField(Field):
         """Shown while it is empty."""
         self.edit.setPlaceholderText(hint)
 
-    def _tell(self, text: str) -> None:
+    def _emit_edited(self, text: str) -> None:
         stripped = text.strip()
         if self._path and pasted_path(text) != stripped:
             text = stripped = pasted_path(text)  # what Explorer's “Copy as path” copies is in quotes
@@ -246,7 +246,7 @@ class ModalitiesField(Field):
         super().__init__(self.boxes[MODALITIES[0]])
         self._others: list[str] = []
         for name, box in self.boxes.items():
-            box.clicked.connect(self._tell)
+            box.clicked.connect(self._emit_edited)
             box.setAccessibleName(f"Submit {name}")
             box.setToolTip(plain_text(f"Submit the files of {name}"))
         self.setLayout(row(*self.boxes.values(), None, space=2 * SPACE))
@@ -268,7 +268,7 @@ class ModalitiesField(Field):
             plain_text("Submit the files of Metadata" if layout is Layout.FLAT else "Metadata is always included in this layout")
         )
 
-    def _tell(self) -> None:
+    def _emit_edited(self) -> None:
         names = [name for name, box in self.boxes.items() if box.isChecked() and box.isEnabled()]
         self.edited.emit(",".join([*names, *self._others]))
 

@@ -57,11 +57,11 @@ class FindingCard(QFrame):
         picture = Picture(16, grade.value, grade)
         parts: list[QWidget] = [label(heading, "strong", wrap=True)] if heading else []
         parts += [label(part, wrap=True, selectable=True) for part in (text, remedy) if part]
-        told = column(*parts, space=2)
+        message = column(*parts, space=2)
         if actions:
-            told.addLayout(row(*actions, None, space=SPACE // 2))
+            message.addLayout(row(*actions, None, space=SPACE // 2))
         top = column(picture, None)
-        line = row(top, told, space=SPACE, margins=(SPACE + 2, SPACE, SPACE + 2, SPACE))
+        line = row(top, message, space=SPACE, margins=(SPACE + 2, SPACE, SPACE + 2, SPACE))
         line.setStretch(1, 1)
         self.setLayout(line)
         self.setAccessibleName(f"{grade.value}: {heading} {text}")

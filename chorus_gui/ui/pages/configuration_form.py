@@ -122,23 +122,23 @@ class Form(QObject):
 
     def show_sample(self, found: sampling.Sample | None) -> None:
         """What each modality's pattern matches on the site."""
-        for name, told in self.matches.items():
+        for name, text in self.matches.items():
             if found is None or name not in found.matched:
-                told.setText("")
-                set_grade(told, None)
+                text.setText("")
+                set_grade(text, None)
                 continue
             count, example = found.matched[name], next(iter(found.examples.get(name, [])), None)
             about = "" if found.complete else "In a sample, "
             if example is None:
-                told.setText("In a sample, no file matches this pattern." if about else "No file matches this pattern.")
-                set_grade(told, Grade.WARNING)
+                text.setText("In a sample, no file matches this pattern." if about else "No file matches this pattern.")
+                set_grade(text, Grade.WARNING)
                 continue
             patients = len(found.patients.get(name, ()))
             of = f" of {count_of(patients, 'patient')}" if patients else ""
-            told.setText(
+            text.setText(
                 f"{about}{count_of(count, 'file')}{of} {agree(count, 'matches', 'match')}.  {example.path}  →  {example.store_path}"
             )
-            set_grade(told, Grade.GOOD)
+            set_grade(text, Grade.GOOD)
 
     def reveal(self, where: Where) -> str:
         """Bring a key's field into view and give it the focus; the name of its tab."""
@@ -210,11 +210,11 @@ class Form(QObject):
 
     def _modality(self, name: str) -> Card:
         picture = Picture(20, icons.MODALITY_ICONS[name])
-        told = label("", wrap=True, selectable=True)
-        told.setAccessibleName(f"{name}: files that match the pattern")
+        text = label("", wrap=True, selectable=True)
+        text.setAccessibleName(f"{name}: files that match the pattern")
         examples = button("Show examples", f"Show files that match the pattern of {name}, and test a path", flat=True)
         examples.clicked.connect(self.tester_wanted)
-        line = row(told, examples)
+        line = row(text, examples)
         line.setStretch(0, 1)
         flags = ["site.versioned", *(["site.omop_per_patient"] if name == "OMOP" else [])]
         card = Card(
@@ -228,7 +228,7 @@ class Form(QObject):
             )
         )
         card.setAccessibleName(name)
-        self.cards[name], self.matches[name] = card, told
+        self.cards[name], self.matches[name] = card, text
         return card
 
     def _central(self) -> list[QWidget]:

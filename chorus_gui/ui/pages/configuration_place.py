@@ -272,7 +272,9 @@ class PlaceSection(QWidget):
         if draft is None or draft.reading is None:
             return
         if (missing := self.missing()) is not None:
-            self._tell((Finding(Grade.BAD, "", f"{title(missing.where[0])} is empty.", remedy="Fill it in, then select Check again."),))
+            self._show_findings(
+                (Finding(Grade.BAD, "", f"{title(missing.where[0])} is empty.", remedy="Fill it in, then select Check again."),)
+            )
             missing.input.editor.setFocus()
             return
         self._asked = self._subject(draft)
@@ -310,14 +312,14 @@ class PlaceSection(QWidget):
         error = outcome.error
         if outcome.kind is OutcomeKind.DONE:
             assert isinstance(outcome.value, tuple)
-            self._tell(outcome.value)  # pyright: ignore[reportUnknownArgumentType]
+            self._show_findings(outcome.value)  # pyright: ignore[reportUnknownArgumentType]
         elif isinstance(error, UntrustedHostError):
-            self._tell((Finding(Grade.WARNING, "", error.what, remedy="Confirm the server, then select Check again."),))
+            self._show_findings((Finding(Grade.WARNING, "", error.what, remedy="Confirm the server, then select Check again."),))
             self.untrusted.emit(error.host)
         elif error is not None:
-            self._tell((Finding(Grade.BAD, "", error.what, error.meaning, error.remedy),))
+            self._show_findings((Finding(Grade.BAD, "", error.what, error.meaning, error.remedy),))
         elif outcome.kind is OutcomeKind.CRASHED:
-            self._tell((Finding(Grade.BAD, "", "The place could not be checked because of an error of the program."),))
+            self._show_findings((Finding(Grade.BAD, "", "The place could not be checked because of an error of the program."),))
 
     def _checking(self, *, running: bool) -> None:
         if self.cancel.hasFocus() and not running:
@@ -337,7 +339,7 @@ class PlaceSection(QWidget):
         self.status.setText("")
         clear(self._results)
 
-    def _tell(self, found: tuple[Finding, ...]) -> None:
+    def _show_findings(self, found: tuple[Finding, ...]) -> None:
         clear(self._results)
         for one in found:
             text = "\n".join((" ".join(part for part in (one.what, one.why) if part), *(f"    {example}" for example in one.examples)))
@@ -390,8 +392,8 @@ class _Cloud(QWidget):
     def show_faults(self, faults: Mapping[Where, Sequence[Fault]]) -> None:
         """What is wrong with the way of signing in."""
         chooses = [(f"site.{name}", self._modality) for name in dict.fromkeys(name for way in self._form.ways for name in way.writes)]
-        told = [" ".join(part for part in (one.problem, one.remedy) if part) for where in chooses for one in faults.get(where, ())]
-        self._way_row.show_fault("\n".join(told))
+        lines = [" ".join(part for part in (one.problem, one.remedy) if part) for where in chooses for one in faults.get(where, ())]
+        self._way_row.show_fault("\n".join(lines))
 
     def missing(self, draft: Draft | None) -> KeyRow | None:
         """The first field that this way of signing in needs, and that is empty everywhere."""

@@ -96,16 +96,16 @@ class TesterTab(QWidget):
         self._fill()
         if found is None:
             cloud = self._checked and any(site.place.kind is not PlaceKind.FOLDER for site in self._checked.sites.values())
-            told = (
+            lines = (
                 "The site is in the cloud. Select Read again to list some of its files."
                 if cloud
                 else "No files yet. They are listed when the patterns can be used."
             )
-            self.status.setText(told)
+            self.status.setText(lines)
             set_grade(self.status, None)
             return
-        told = [*found.problems, sampling.sentence(found)]
-        self.status.setText("  ".join(part for part in told if part))
+        lines = [*found.problems, sampling.sentence(found)]
+        self.status.setText("  ".join(part for part in lines if part))
         set_grade(self.status, Grade.BAD if found.problems else Grade.WARNING if not found.files or found.unread else None)
 
     def _choose(self, name: str) -> None:

@@ -79,8 +79,8 @@ class DoctorPage(Page):
             return
         self._drawn = facts
         bad = sum(finding.grade is Grade.BAD for finding in facts.findings)
-        told = f"{words.count_of(bad, 'problem')} to fix" if bad else "No problems"
-        self.lead.setText(f"{told}. Checked {words.moment(facts.at_us)}.")
+        message = f"{words.count_of(bad, 'problem')} to fix" if bad else "No problems"
+        self.lead.setText(f"{message}. Checked {words.moment(facts.at_us)}.")
         self._show(facts)
 
     def _show(self, facts: DoctorFacts) -> None:

@@ -236,8 +236,8 @@ class OverviewPage(Page):
         if stuck and not offers:
             self._offer_rows.addWidget(self._offer(custody.detail, "Check again", lambda: self.intent.emit(intents.Refresh()), state.busy))
             if custody.can_unlock:
-                told = "If nobody works on it, unlock it with Journal → Unlock. You see first what can go wrong."
-                self._offer_rows.addWidget(label(told, "muted", wrap=True))
+                lines = "If nobody works on it, unlock it with Journal → Unlock. You see first what can go wrong."
+                self._offer_rows.addWidget(label(lines, "muted", wrap=True))
         self._offers.setVisible(stuck or bool(offers) or custody.less is not None)
 
     def _decide(self, choice: str) -> None:
@@ -251,8 +251,8 @@ class OverviewPage(Page):
         choose = button(action, text)
         choose.setEnabled(not busy)
         choose.clicked.connect(lambda: then())  # clicked brings a bool
-        told = label(text, wrap=True)
-        line = row(told, choose, space=2 * SPACE)
+        lines = label(text, wrap=True)
+        line = row(lines, choose, space=2 * SPACE)
         line.setStretch(0, 1)
         made.setLayout(line)
         return made
@@ -289,13 +289,13 @@ class OverviewPage(Page):
     def _run(self, receipt: ReceiptFacts) -> QWidget:
         grade = Grade.GOOD if receipt.clean else Grade.WARNING
         mark = Picture(16, grade.value, grade)
-        told = [TITLES.get(receipt.kind, receipt.kind), words.moment(receipt.ended_us)]
-        told += [f"version {', '.join(receipt.versions)}"] if receipt.versions else []
-        told += [f"{words.files_and_size(receipt.uploaded)} uploaded"] if receipt.uploaded.files else []
+        lines = [TITLES.get(receipt.kind, receipt.kind), words.moment(receipt.ended_us)]
+        lines += [f"version {', '.join(receipt.versions)}"] if receipt.versions else []
+        lines += [f"{words.files_and_size(receipt.uploaded)} uploaded"] if receipt.uploaded.files else []
         show = button("Open receipt", f"Open the receipt of {words.moment(receipt.ended_us)}", flat=True)
         show.clicked.connect(lambda: self.intent.emit(intents.OpenPath(receipt.page)))
         made = QWidget()
-        what = ElidedLabel(" · ".join(told), mode=Qt.TextElideMode.ElideRight)
+        what = ElidedLabel(" · ".join(lines), mode=Qt.TextElideMode.ElideRight)
         what.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
         made.setLayout(row(mark, what, label(receipt.headline, "muted"), None, show))
         return made

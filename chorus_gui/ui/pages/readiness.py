@@ -132,10 +132,10 @@ class ReadinessPage(Page):
     def _show(self, state: SessionState, facts: ReadinessFacts | None, *, checking: bool) -> None:
         self.lead.setText(f"{facts.summary} Rules of {facts.rules}." if facts and facts.passes else LEAD)
         layouts = facts.layouts if facts else ()
-        told = [facts.unknown] if facts and facts.unknown else []
-        told += [f"Superseded layout: {'; '.join(layouts)}. Sort the files again, and submit all of them."] if layouts else []
-        self.layouts.setVisible(bool(told))
-        self.layouts.setText(" ".join(told))
+        sentences = [facts.unknown] if facts and facts.unknown else []
+        sentences += [f"Superseded layout: {'; '.join(layouts)}. Sort the files again, and submit all of them."] if layouts else []
+        self.layouts.setVisible(bool(sentences))
+        self.layouts.setText(" ".join(sentences))
         self._filter()
         self.stack.setCurrentIndex(1 if facts is not None and facts.lines else 0)
         if state.config is None:

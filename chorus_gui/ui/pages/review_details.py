@@ -258,7 +258,7 @@ def _history_row(found: Row) -> QWidget:
     made = QWidget()
     until = "" if found.active else f", replaced or deleted {words.moment(found.invalid_us)}"
     sent = f"uploaded {words.stamp(found.uploaded)}" if found.uploaded else "not uploaded"
-    told = label(f"{words.size(found.size)}, {sent}; recorded {words.moment(found.valid_us)}{until}.", "muted", wrap=True)
-    told.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-    made.setLayout(column(label(f"Version {found.version}"), told, space=1))
+    message = label(f"{words.size(found.size)}, {sent}; recorded {words.moment(found.valid_us)}{until}.", "muted", wrap=True)
+    message.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+    made.setLayout(column(label(f"Version {found.version}"), message, space=1))
     return made

@@ -266,11 +266,11 @@ class Tiles(QWidget):
         """Count the pending files, by version."""
         self.pending.show_count(pending.total if pending else None)
         parts = pending.by_version if pending else {}
-        told = [
+        lines = [
             f"Version {version}: {', '.join(f'{modality} {words.files_and_size(tally)}' for modality, tally in found.items())}."
             for version, found in parts.items()
         ]
-        self.pending.setToolTip(plain_text(" ".join([PENDING, *told])))
+        self.pending.setToolTip(plain_text(" ".join([PENDING, *lines])))
 
     def dress(self) -> None:
         """The colours of the theme."""

@@ -247,8 +247,8 @@ class FailuresCard(Card):
         groups = self.model.groups
         self.heading.setText(f"{words.count_of(len(failures), 'file')} failed")
         files = words.agree(len(failures), "file", "files")
-        told = {1: f"Open the cause to see the {files}."}.get(len(groups), f"{len(groups)} causes. Open one to see its files.")
-        self.remedy.setText(told)
+        message = {1: f"Open the cause to see the {files}."}.get(len(groups), f"{len(groups)} causes. Open one to see its files.")
+        self.remedy.setText(message)
         if len(groups) == 1 and len(failures) <= 50:
             self.tree.expandAll()
 

@@ -133,8 +133,8 @@ class VerifyPage(Page):
         self.export.clicked.connect(self._export)
         self.empty.acted.connect(self._act)
         self.model.answered.connect(lambda _: self._answered())
-        self.model.dataChanged.connect(lambda *_: self._tell_chosen())
-        self.table.selectionModel().currentRowChanged.connect(lambda *_: self._tell_chosen())
+        self.model.dataChanged.connect(lambda *_: self._show_chosen())
+        self.table.selectionModel().currentRowChanged.connect(lambda *_: self._show_chosen())
 
     def _action(self, text: str, keys: QKeySequence.StandardKey | str, act: Any, owner: QWidget) -> None:
         action = QAction(text, owner)
@@ -198,7 +198,7 @@ class VerifyPage(Page):
             set_grade(self.status, grade if grade is not Grade.INFO else None)
         self._render_repair(state, job)
         self._render_tiles(found)
-        self._tell_shown()
+        self._show_count()
         self.export.setEnabled(job is None and found is not None and found.files > 0)
 
     def _render_repair(self, state: SessionState, job: JobView | None) -> None:
@@ -292,20 +292,20 @@ class VerifyPage(Page):
         self._render_face(state, _verifying(state))
 
     def _answered(self) -> None:
-        self._tell_shown()
-        self._tell_chosen()
+        self._show_count()
+        self._show_chosen()
 
-    def _tell_shown(self) -> None:
+    def _show_count(self) -> None:
         """How many rows the filters leave.  The book is read before the rows are, so there can be more rows for a moment."""
         count, total = self.model.rowCount(), self._found.files if self._found else 0
         self.shown.setText(f"{words.number(count)} of {words.count_of(total, 'file')} shown" if count < total else "")
 
-    def _tell_chosen(self) -> None:
+    def _show_chosen(self) -> None:
         line = self.table.selectionModel().currentIndex().data(LINE_ROLE)
-        told = f"{line.path}: {line.detail}" if line and line.detail else ""
-        where = f" In the store: {line.store_path}" if line and told and line.store_path not in told else ""
-        self.detail.setText(told + where)
-        self.detail.setVisible(bool(told))
+        message = f"{line.path}: {line.detail}" if line and line.detail else ""
+        where = f" In the store: {line.store_path}" if line and message and line.store_path not in message else ""
+        self.detail.setText(message + where)
+        self.detail.setVisible(bool(message))
 
     # --- asking -----------------------------------------------------------------------------------------------------
 

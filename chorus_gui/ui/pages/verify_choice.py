@@ -73,9 +73,9 @@ class ChoiceCard(Card):
         second = row(self.properties, SPACE, self.again, self.part, None)
         third = row(None, self.amount, SPACE, self.begin)
         super().__init__(column(first, second, third, space=SPACE + 4))
-        self.version.currentIndexChanged.connect(self._tell_amount)
+        self.version.currentIndexChanged.connect(self._show_amount)
         self.again.toggled.connect(self._chose_how)
-        self.part.currentIndexChanged.connect(self._tell_amount)
+        self.part.currentIndexChanged.connect(self._show_amount)
         self.begin.clicked.connect(self._ask)
 
     def _boxes(self) -> QWidget:
@@ -96,7 +96,7 @@ class ChoiceCard(Card):
 
     def _chose_how(self) -> None:
         self.part.setEnabled(self.reread)
-        self._tell_amount()
+        self._show_amount()
 
     def choose(self, version: str) -> None:
         """Choose a version, if there is one of that name."""
@@ -115,7 +115,7 @@ class ChoiceCard(Card):
             self._counts = counts
             self._show_versions(state)
         self.setVisible(state.config is not None)
-        self._tell_amount()
+        self._show_amount()
         busy = state.busy_with(JobKind.VERIFY)
         ready = bool(self._amount()[0]) and not busy
         self.begin.setEnabled(ready)
@@ -139,7 +139,7 @@ class ChoiceCard(Card):
             self._modalities.addWidget(box)
 
     def _toggled(self) -> None:
-        self._tell_amount()
+        self._show_amount()
         self.begin.setEnabled(bool(self._amount()[0]))
 
     def _show_versions(self, state: SessionState) -> None:
@@ -161,7 +161,7 @@ class ChoiceCard(Card):
         found = [c for c in self._counts or () if c.modality in names and version in ("", c.version)]
         return sum(c.active - c.pending for c in found), sum(c.active_bytes - c.pending_bytes for c in found)
 
-    def _tell_amount(self) -> None:
+    def _show_amount(self) -> None:
         files, size = self._amount()
         part = self.chosen_part
         some = min(part.newest or files, math.ceil(files * part.share) if part.share else files)

@@ -208,8 +208,8 @@ class NoticeBar(QFrame):
         theme.restyle(self)
         theme.restyle(self._text)
         self._icon.show_grade(grade)
-        told = " ".join(part for part in (end.text, end.remedy) if part)
-        self._text.setText(f"{end.title}: {told}" if end.title and end.outcome is not OutcomeKind.DONE else told)
+        message = " ".join(part for part in (end.text, end.remedy) if part)
+        self._text.setText(f"{end.title}: {message}" if end.title and end.outcome is not OutcomeKind.DONE else message)
         self._text.setAccessibleName(self._text.text())
         self._open.setVisible(end.receipt is not None)
 
