@@ -105,8 +105,8 @@ def _keep_tokens(host: Host, _: intents.KeepTokens) -> None:
 
     def done(kept: credential_store.Kept) -> str:
         host.open(file)
-        describe = f"Moved {count_of(len(kept.entries), 'credential')} from {file.name} to {credential_store.title()}."
-        return " ".join([describe, *kept.remains])
+        text = f"Moved {count_of(len(kept.entries), 'credential')} from {file.name} to {credential_store.title()}."
+        return " ".join([text, *kept.remains])
 
     host.start(JobKind.SAVE, "Move credentials", lambda _: credential_store.move_tokens(file), done, cancellable=False, key="")
 

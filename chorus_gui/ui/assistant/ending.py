@@ -63,8 +63,8 @@ class TestStep(Step):
         for one in found:
             self._results.addWidget(FindingCard(one.grade, one.subject, one.what, one.remedy))
         if found and not testing:
-            sentences = "You can continue anyway, and fix it later on the Configuration page." if self.bad else "Every test passed."
-            self._results.addWidget(label(sentences, "strong" if not self.bad else "muted", wrap=True))
+            sentence = "You can continue anyway, and fix it later on the Configuration page." if self.bad else "Every test passed."
+            self._results.addWidget(label(sentence, "strong" if not self.bad else "muted", wrap=True))
 
 
 class PreviewStep(Step):
@@ -135,11 +135,11 @@ def advice(found: sampling.Sample) -> tuple[str, Grade]:
     if not found.files:
         return "The folder is empty. You can continue, and try the patterns later on the Configuration page.", Grade.WARNING
     if not any(found.matched.values()):
-        sentences = (
+        sentence = (
             "No file matches a pattern. Check that this is the right folder. "
             "If it is, continue, and change the patterns on the Configuration page. It tries them while you type."
         )
-        return sentences, Grade.WARNING
+        return sentence, Grade.WARNING
     missing = [name for name, count in found.matched.items() if not count and name != "Metadata"]
     if missing:
         return (
