@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QMessageBox
+from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 from uiworld import settle
 
@@ -22,6 +22,7 @@ from chorus_gui.ui.job_intents import ChooseAfterwards
 from chorus_gui.ui.main_window import MainWindow
 from chorus_gui.ui.session import Session
 from chorus_gui.ui.state import Afterwards, JobKind
+from chorus_gui.ui.widgets.dialogs import ConfirmDialog
 
 CLOSE, SLEEP, NOTHING = Afterwards.CLOSE, Afterwards.SLEEP, Afterwards.NOTHING
 
@@ -226,10 +227,11 @@ def test_the_program_closes_by_the_rules_of_the_window(qtbot: QtBot, window: Mai
     dialog = counting(qtbot, window)
     window._unsaved.add("Configuration")
     count_down(dialog)
-    (box,) = (one for one in window.findChildren(QMessageBox) if one.isVisible())
-    assert "not saved" in box.text(), "it asks, and the window stays"
+    box = window.findChild(ConfirmDialog, "close_question")
+    assert box is not None and box.isVisible(), "it asks, and the window stays"
+    assert any("not saved" in text.text() for text in box.findChildren(QLabel))
     assert closed == []
-    box.done(0)
+    box.reject()
     window._unsaved.clear()
     window.close_afterwards()
     assert closed == [True]
