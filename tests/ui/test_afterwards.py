@@ -227,8 +227,8 @@ def test_the_program_closes_by_the_rules_of_the_window(qtbot: QtBot, window: Mai
     dialog = counting(qtbot, window)
     window._unsaved.add("Configuration")
     count_down(dialog)
-    box = window.findChild(ConfirmDialog, "close_question")
-    assert box is not None and box.isVisible(), "it asks, and the window stays"
+    (box,) = (one for one in window.findChildren(ConfirmDialog) if one.isVisible())
+    assert box.objectName() == "close_question", "it asks, and the window stays"
     assert any("not saved" in text.text() for text in box.findChildren(QLabel))
     assert closed == []
     box.reject()
