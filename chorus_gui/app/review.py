@@ -346,7 +346,7 @@ def holdable(path: Path, ids: Sequence[int], ctx: JobContext) -> int:
 
 
 class Releasing(NamedTuple):
-    """What :func:`release` of some lines releases: how many ``changes`` of these, and ``patients`` who are held back as a whole and of whom more is held back."""
+    """What :func:`release` of some lines releases: how many ``changes`` of these, and which ``patients`` who are held back as a whole."""
 
     changes: int
     patients: list[str]
@@ -359,7 +359,7 @@ def releasing(journal: Path, path: Path, ids: Sequence[int], ctx: JobContext) ->
 
     with Staging.open(path) as staging, holds.Holds(journal) as kept:
         ctx.checkpoint()
-        return Releasing(changes.releasable(staging, ids), holds.released_beyond(staging, kept, ids))
+        return Releasing(changes.releasable(staging, ids), holds.released_patients(staging, kept, ids))
 
 
 # --- the changes of the review ---------------------------------------------------------------------------------------------

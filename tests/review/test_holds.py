@@ -18,8 +18,9 @@ import tomli_w
 from chorus_gui.core.errors import ComputerError, ReviewError, UsageError
 from chorus_gui.core.folders import user_name
 from chorus_gui.core.review import holds as holds_module
+from chorus_gui.core.review.changes import holdable
 from chorus_gui.core.review.hold_list import HoldList, Release, Target, target_of
-from chorus_gui.core.review.holds import Holds, hold_back, hold_back_patient, release, released_beyond, released_patients
+from chorus_gui.core.review.holds import Holds, hold_back, hold_back_patient, release, released_patients
 from chorus_gui.core.review.staging import Staging
 from chorus_gui.core.review.values import Hold
 
@@ -178,25 +179,45 @@ def test_what_a_submission_carried_out_counts_as_held_back_only_if_it_is(holds: 
 
 
 @pytest.mark.parametrize(
-    ("held", "ids", "released", "beyond"),
+    ("held", "ids", "released"),
     [
-        pytest.param("1", [1], True, True, id="one of three files"),
-        pytest.param("1", [1, 2, 7], True, False, id="all that is held back of the patient"),
-        pytest.param("01", [1, 2], True, True, id="another spelling"),
-        pytest.param("1", [9, 10], False, False, id="nothing of the patient"),
-        pytest.param("2", [4], True, True, id="the new name of the patient's file"),
-        pytest.param("2", [3], True, False, id="the old name: the new name is the same change"),
-        pytest.param("9", [10], True, True, id="one file of the patient under the new ID"),
-        pytest.param("9", [10, 11], True, False, id="all files of the patient under the new ID"),
+        pytest.param("1", [1], True, id="one of three files"),
+        pytest.param("1", [1, 2, 7], True, id="all that is held back of the patient in the review: pending and later files are, too"),
+        pytest.param("01", [1, 2], True, id="another spelling"),
+        pytest.param("1", [9, 10], False, id="nothing of the patient"),
+        pytest.param("2", [4], True, id="the new name of the patient's file"),
+        pytest.param("2", [3], True, id="the old name of the patient's file"),
+        pytest.param("9", [10], True, id="one file of the patient under the new ID"),
     ],
 )
-def test_a_release_beyond_the_selected_lines_is_known_before(
-    holds: Holds, staging: Staging, held: str, ids: list[int], released: bool, beyond: bool
+def test_who_is_released_as_a_whole_with_the_selected_lines_is_known_before(
+    holds: Holds, staging: Staging, held: str, ids: list[int], released: bool
 ) -> None:
     staging.db.execute("INSERT INTO renamed_patient VALUES ('9', '4')")
     holds.add([of(patient=held)])
     holds.apply(staging)
-    assert (released_patients(staging, holds, ids), released_beyond(staging, holds, ids)) == ([held] * released, [held] * beyond)
+    assert released_patients(staging, holds, ids) == [held] * released
+    release(staging, holds, ids)
+    assert [hold.patient_id for hold in holds.all()] == [held] * (not released)
+
+
+@pytest.mark.parametrize("ids", [[1, 2, 3], [1, 2, 4]])
+def test_what_is_held_back_already_keeps_its_reason_and_who_gave_it(holds: Holds, staging: Staging, ids: list[int]) -> None:
+    """As the question counts it, where some of the selected lines are held back.  Both halves of a renamed file stay together."""
+    colleague = [ONE, Hold("Images", "2/Images/old.dcm", "", "blurred", "bernd", 20)]
+    holds.add(colleague)
+    holds.apply(staging)
+    assert holdable(staging, ids) == 1
+    before = holds.known().everything
+    hold_back(staging, holds, ids, "not signed off")
+    assert [hold.path for hold in holds.known().everything.act_since(before).added] == [CHANGES[2][2]]
+    assert {key: found[0] for key, found in marked(staging).items()} == {
+        1: "consent withdrawn",
+        2: "not signed off",
+        3: "blurred",
+        4: "blurred",
+    }
+    assert set(colleague) <= set(holds.all())
 
 
 @pytest.mark.parametrize(

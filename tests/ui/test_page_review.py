@@ -10,7 +10,7 @@ from typing import TypeVar
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QAbstractButton, QComboBox, QFileDialog, QLabel, QLineEdit, QWidget
+from PySide6.QtWidgets import QAbstractButton, QComboBox, QDialog, QFileDialog, QLabel, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 from uiworld import run_job
 from world import World
@@ -18,6 +18,7 @@ from world import World
 from chorus_gui.app.values import ReviewFacts
 from chorus_gui.core.config.model import UploadMethod
 from chorus_gui.core.custody.state import State as Custody
+from chorus_gui.core.errors import ReviewError
 from chorus_gui.core.folders import user_name
 from chorus_gui.core.job import Count, Snapshot
 from chorus_gui.core.model import Approval, ChangeKind, Grade, Mode, Tally
@@ -331,17 +332,63 @@ def test_a_line_that_would_release_a_whole_patient_asks(
     assert asked == [intents.Release(ids, 1)]
 
 
-def test_lines_that_are_all_of_a_patient_are_released_without_a_question(
-    qtbot: QtBot, page: ReviewPage, asked: list[intents.Intent], scanned: SessionState, opened: Session
+@pytest.mark.parametrize("how", ["lines", "heading", "heading of what a filter shows", "all lines below the heading"])
+def test_only_the_heading_of_a_patient_releases_the_patient_without_a_question(
+    qtbot: QtBot, page: ReviewPage, asked: list[intents.Intent], scanned: SessionState, opened: Session, how: str
 ) -> None:
+    """All lines of a patient are not all that is held back: the hold is also for pending files, and for those of later scans."""
     run_job(qtbot, opened, intents.HoldBackPatient("1003", "consent withdrawn"))
     page.tiles.tiles["held"].click()
     settled(qtbot, page, 2)
-    page.area.view.selectAll()
+    model, view = page.area.model, page.area.view
+    if how != "lines":
+        with qtbot.waitSignal(model.answered):
+            page.area.by_patient.click()
+    if how == "heading of what a filter shows":
+        page.area.search.setText("renamed")
+        settled(qtbot, page, 1)
+    if how == "all lines below the heading":
+        page.area.open_all.trigger()
+        view.setCurrentIndex(model.index(1, 0))
+        qtbot.keyClick(view, Qt.Key.Key_Down, Qt.KeyboardModifier.ShiftModifier)
+    else:
+        view.selectAll()
+    ids = tuple(page.area.selected())
+    assert len(ids) == (1 if how == "heading of what a filter shows" else 2)
     asked.clear()
     qtbot.mouseClick(page.area.release_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: asked == [intents.Release(tuple(page.area.selected()), 1)], timeout=5000)
-    assert page.findChild(ConfirmDialog) is None
+    if how == "heading":
+        qtbot.waitUntil(lambda: asked == [intents.Release(ids, 1)], timeout=5000)
+        assert page.findChild(ConfirmDialog) is None
+        return
+    dialog = the_question(qtbot, page, ConfirmDialog)
+    assert dialog.windowTitle() == "Release patient 1003?"
+    assert "also pending and later ones" in _texts(dialog)
+    assert dialog.no.isDefault(), "Enter releases nobody"
+    qtbot.keyClick(dialog, Qt.Key.Key_Return)
+    assert asked == []
+
+
+@pytest.mark.parametrize("act", ["holdable", "releasing"])
+def test_a_selection_that_cannot_be_looked_up_says_so_and_can_be_tried_again(
+    qtbot: QtBot, page: ReviewPage, asked: list[intents.Intent], scanned: SessionState, opened: Session, act: str
+) -> None:
+    run_job(qtbot, opened, intents.HoldBackPatient("1003", "consent withdrawn"))
+    page.area.view.selectAll()
+    use = page.area.hold_button if act == "holdable" else page.area.release_button
+
+    def damaged(*_: object) -> None:
+        raise ReviewError("The review is damaged.", remedy="Scan again.")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(f"chorus_gui.ui.pages.review.{act}", damaged)
+        qtbot.mouseClick(use, Qt.MouseButton.LeftButton)
+        dialog = the_question(qtbot, page, ConfirmDialog)
+    assert dialog.windowTitle() == "Nothing was held back or released"
+    assert "The review is damaged. Scan again." in _texts(dialog)
+    dialog.yes.click()
+    again = ("Hold back ", "Release patient 1003?")
+    qtbot.waitUntil(lambda: any(one.windowTitle().startswith(again) for one in page.findChildren(QDialog)), timeout=20_000)
 
 
 def test_a_patient_is_held_back_from_the_menu(qtbot: QtBot, page: ReviewPage, asked: list[intents.Intent], scanned: SessionState) -> None:

@@ -288,11 +288,11 @@ def _says_what_is_held(hold: Hold) -> bool:
 
 
 def hold_back(staging: Staging, holds: Holds, ids: Sequence[int], reason: str) -> None:
-    """Hold back these changes (both halves of a rename), and remember it.  Raises :class:`ReviewError` without a reason."""
+    """Hold back those of these changes that are not yet (both halves of a rename), and remember it.  Raises :class:`ReviewError` without a reason."""
     check_reason(reason)
     who, now = user_name(), time.time_ns() // 1000
     rows = staging.db.execute(
-        f"SELECT DISTINCT modality, path FROM change WHERE (id IN {_CHOSEN} OR pair IN {_CHOSEN}) AND {CAN_BE_HELD}",
+        f"SELECT DISTINCT modality, path FROM change WHERE (id IN {_CHOSEN} OR pair IN {_CHOSEN}) AND {CAN_BE_HELD} AND NOT excluded",
         (json_ids(ids),),
     ).fetchall()
     holds.add(Hold(modality, path, "", reason.strip(), who, now) for modality, path in rows)
@@ -324,19 +324,6 @@ def released_patients(staging: Staging, holds: Holds, ids: Sequence[int]) -> lis
     """The patients who are held back as a whole, and whom :func:`release` of these changes would release."""
     released = set(map(_alike, _released(staging, holds, ids)))
     return sorted(hold.patient_id for hold in holds.all() if hold.patient_id and _alike(target_of(hold)) in released)
-
-
-def released_beyond(staging: Staging, holds: Holds, ids: Sequence[int]) -> list[str]:
-    """Those of :func:`released_patients` of whom the review holds back more than these lines.  A renamed patient's files count under both IDs."""
-    patients = released_patients(staging, holds, ids)
-    rows = staging.db.execute(
-        "WITH whole (patient, also) AS (SELECT value, ltrim(value, '0') FROM json_each(?2)), "
-        "member (patient, also) AS (SELECT patient, also FROM whole UNION SELECT patient, new FROM whole JOIN renamed_patient ON old = also) "
-        f"SELECT DISTINCT member.patient FROM change JOIN member ON also = ltrim({PATIENT}, '0') WHERE excluded AND id NOT IN {_CHOSEN}",
-        (json_ids(ids), json.dumps(patients)),
-    )
-    beyond = {patient for (patient,) in rows}
-    return [patient for patient in patients if patient in beyond]
 
 
 def _released(staging: Staging, holds: Holds, ids: Sequence[int]) -> set[Target]:

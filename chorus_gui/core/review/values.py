@@ -134,6 +134,14 @@ class Query:
     by_patient: bool = False
     limit: int | None = None
 
+    @property
+    def shows_all_held(self) -> bool:
+        """It finds everything that is held back."""
+        all_of_them = Query(
+            once=self.once, order=self.order, descending=self.descending, by_patient=self.by_patient, excluded=self.excluded
+        )
+        return self == all_of_them and self.excluded is not False
+
     def where(self) -> tuple[str, list[Any]]:
         """The condition and its values."""
         parts: list[str] = []

@@ -122,6 +122,11 @@ class ChangesModel(QAbstractTableModel):
             out += self._ids[first:stop]
         return out
 
+    def headings(self, rows: Iterable[tuple[int, int]]) -> set[str | None]:
+        """The patients whose headings are in ranges of rows (first, last)."""
+        groups = self._groups
+        return set() if groups is None else {patient for first, last in rows for patient in groups.headings(first, last)}
+
     def patient(self, row: int) -> tuple[str | None, Tally] | None:
         """The patient whose heading a row is (None in it: of no patient), and the sum of what is below it; None for a change."""
         if self._groups is None or not 0 <= row < self._groups.rows:

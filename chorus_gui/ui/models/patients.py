@@ -42,6 +42,11 @@ class Groups:
         number, position = self.at(row)
         return self.items[number] if position is None else None
 
+    def headings(self, first: int, last: int) -> list[str | None]:
+        """The patients whose own row is one of ``first`` to ``last``; None in it: of no patient."""
+        (number, position), (end, _) = self.at(first), self.at(last)
+        return [item.patient for item in self.items[number if position is None else number + 1 : end + 1]]
+
     def top(self, number: int) -> int:
         """The row of a heading."""
         return self._tops[number]

@@ -315,7 +315,9 @@ class ReviewPage(Page):
             self._reader.ask(self, partial(holdable, review.path, ids), partial(self._ask_hold, review, ids), channel="hold")
 
     def _ask_hold(self, review: ReviewFacts, ids: tuple[int, ...], outcome: Outcome[Any]) -> None:
-        if outcome.kind is OutcomeKind.DONE and self._still(review):
+        if outcome.error is not None:
+            ask_again(self, outcome.error, self._hold)
+        elif outcome.kind is OutcomeKind.DONE and self._still(review):
             if outcome.value:
                 ask_hold(self, self._config, ids, outcome.value, self._reasons)
             else:
@@ -325,16 +327,16 @@ class ReviewPage(Page):
         ids, review = tuple(self.area.selected()), self._state.review
         if ids and review is not None and self._config is not None:
             asked = partial(releasing, self._config.journal.local, review.path, ids)
-            self._reader.ask(self, asked, partial(self._ask_release, review, ids), channel="held")
+            self._reader.ask(self, asked, partial(self._ask_release, review, ids, self.area.selected_patients()), channel="held")
 
-    def _ask_release(self, review: ReviewFacts, ids: tuple[int, ...], outcome: Outcome[Any]) -> None:
-        """A patient who is held back as a whole cannot be released in part: ask, unless all that is held back of the patient is selected."""
+    def _ask_release(self, review: ReviewFacts, ids: tuple[int, ...], named: set[str | None], outcome: Outcome[Any]) -> None:
+        """A patient who is held back as a whole cannot be released in part: ask, unless the heading of the patient is selected."""
         found: Releasing | None = outcome.value
         if outcome.error is not None:
             ask_again(self, outcome.error, self._release)
         elif found is not None and self._still(review):
             release = partial(self.intent.emit, intents.Release(ids, found.changes))
-            if found.patients:
+            if not named.issuperset(found.patients):
                 ask_release_patients(self, found.patients, "the selected lines", release)
             else:
                 release()

@@ -62,8 +62,7 @@ def ask_hold_patient(page: Page, config: Config | None, patient: str, reasons: l
 
 def is_whole_patient(node: TreeNode, query: Query) -> bool:
     """The node is a patient, and ``query`` leaves out nothing of the patient that is held back."""
-    plain = Query(once=query.once, order=query.order, excluded=query.excluded)
-    return node.branch.patient is not None and node.branch == Branch(node.branch.patient) and query == plain and query.excluded is not False
+    return node.branch.patient is not None and node.branch == Branch(node.branch.patient) and query.shows_all_held
 
 
 def what_is_shown_of(node: TreeNode) -> str:
@@ -81,16 +80,17 @@ def ask_release_patients(page: Page, patients: Sequence[str], meant: str, releas
         page,
         Question(
             f"Release {who}?",
-            f"{held} held back as a whole, so all files of {'the patient' if one else 'these patients'} are released, not only {meant}.",
+            f"{held} held back as a whole, so all files of {'the patient' if one else 'these patients'} are released, also pending and later ones, not only {meant}.",
             f"Release {'patient' if one else 'patients'}",
+            danger=True,
         ),
         release,
     ).open()
 
 
 def ask_again(page: Page, error: ChorusError, again: Callable[[], None]) -> None:
-    """Say that the held-back list could not be read; try it again?"""
-    ConfirmDialog(page, Question("Nothing was released", f"{error.summary} {error.remedy}".strip(), "Try again"), again).open()
+    """Say that the review or the held-back list could not be read; try it again?"""
+    ConfirmDialog(page, Question("Nothing was held back or released", f"{error.summary} {error.remedy}".strip(), "Try again"), again).open()
 
 
 def ask_mark_deleted(page: Page, ids: tuple[int, ...]) -> None:

@@ -21,7 +21,7 @@ from chorus_gui.ui.pages import Services
 from chorus_gui.ui.pages.review_details import DetailsPane
 from chorus_gui.ui.pages.review_parts import UndoLine
 from chorus_gui.ui.pages.review_tree import TreeView, about
-from chorus_gui.ui.pages.review_view import action_of, remember, table_of
+from chorus_gui.ui.pages.review_view import action_of, remember, selected_rows, table_of
 from chorus_gui.ui.state import UndoList
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import EmptyState, button, column, label, row
@@ -346,7 +346,11 @@ class ChangesArea(QWidget):
 
     def selected(self) -> array[int]:
         """The ids of the selected changes; a patient's heading means all of its changes."""
-        return self.model.ids((found.top(), found.bottom()) for found in self.view.selectionModel().selection().toList())
+        return self.model.ids(selected_rows(self.view))
+
+    def selected_patients(self) -> set[str | None]:
+        """The patients whose headings are selected, if the list leaves out nothing of them that is held back."""
+        return self.model.headings(selected_rows(self.view)) if self.model.query.shows_all_held else set()
 
     def current(self) -> Change | None:
         """The change that the details show."""
@@ -361,11 +365,7 @@ class ChangesArea(QWidget):
 
     def copy(self) -> None:
         """The paths of the selected changes that are at hand, or the current one's, to the clipboard."""
-        rows = [
-            n
-            for found in self.view.selectionModel().selection().toList()
-            for n in range(found.top(), min(found.bottom(), found.top() + 999) + 1)
-        ]
+        rows = [n for top, bottom in selected_rows(self.view) for n in range(top, min(bottom, top + 999) + 1)]
         paths = [change.path for n in rows[:1000] if (change := self.model.change(n)) is not None]
         if paths:
             QGuiApplication.clipboard().setText("\n".join(paths))

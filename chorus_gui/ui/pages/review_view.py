@@ -85,6 +85,11 @@ def table_of(model: ChangesModel) -> ChangesView:
     return made
 
 
+def selected_rows(view: QTableView) -> list[tuple[int, int]]:
+    """The selected rows, as ranges (first, last)."""
+    return [(found.top(), found.bottom()) for found in view.selectionModel().selection().toList()]
+
+
 def action_of(
     owner: QWidget, text: str, act: Callable[[], object], tip: str, keys: str | QKeySequence.StandardKey | None = None
 ) -> QAction:
