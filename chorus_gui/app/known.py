@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chorus_gui.core.custody.history_check import Around, Known, LessHistoryError
-from chorus_gui.core.errors import BlobNameError, ChorusError, CustodyError
+from chorus_gui.core.errors import BlobNameError, ChorusError, CustodyError, JournalError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.temporary import own_folder
 from chorus_gui.core.untrusted import instant_us
@@ -134,7 +134,9 @@ def shown_less(workspace: Workspace, ctx: JobContext, seen: CustodyState | None)
     from chorus_gui.core.custody.checkout import shows_less
 
     if seen is not None:
-        return shows_less(workspace.cloud_journal(), seen, ctx)
+        with suppress(JournalError):  # the local journal cannot be opened, which a check-out says; the cloud journal can be shown
+            return shows_less(workspace.cloud_journal(), seen, ctx)
+        return None
     return _lost_locally(workspace, replace(_local(workspace), elsewhere=None), ctx)
 
 

@@ -12,9 +12,10 @@ from chorus_gui.core.journal.backups import folder as copies_of
 
 
 def check_output(config: Config, file: Path) -> None:
-    """Raises :class:`UsageError` if the file is one that the configuration needs: itself, a journal, a file of the site or of the central store.
+    """Raises :class:`UsageError` if the file is one that the configuration needs (itself, a journal), or is where the files of the central
+    store or of the site are, also if it is not there yet: the next submission would upload it.
 
-    A file that a person exported before can be replaced, also where it is in the site's folder: no pattern matches it there.
+    In the site's folder, a place that no pattern matches can be used.
     """
     what = next(_needed(config, _real(file)), "")
     if what:
@@ -34,15 +35,13 @@ def _needed(config: Config, target: Path) -> Iterator[str]:
             yield "the journal, or belongs to it"
         if any(target.is_relative_to(_real(folder)) for folder in (own.with_name(own.name + SIDE_END), copies_of(own))):
             yield "a file that belongs to the journal"
-    if not target.exists():
-        return
     if config.central.folder is not None and target.is_relative_to(_real(config.central.folder)):
-        yield "a file of the central store"
+        yield "in the folder of the central store"
     for modality, site in config.sites.items():
         if site.place.folder is None or not target.is_relative_to(root := _real(site.place.folder)):
             continue
         if site.pattern.match(target.relative_to(root).as_posix()) is not None:
-            yield f"a file of the site ({modality})"
+            yield f"in a place for files of the site ({modality}), so it would be submitted"
 
 
 def _real(path: Path) -> Path:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Generator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,7 @@ from chorus_gui.app.worker_processes import assisting
 from chorus_gui.app.workspace import Workspace
 from chorus_gui.core import job
 from chorus_gui.core.custody.history_check import ACCEPT
-from chorus_gui.core.errors import Cancelled, ChorusError, Declined, NotReadyError, StoreError, UnansweredError
+from chorus_gui.core.errors import Cancelled, ChorusError, Declined, JournalError, NotReadyError, StoreError, UnansweredError
 from chorus_gui.core.folders import remove_file
 from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
 from chorus_gui.core.model import ChangeKind
@@ -379,7 +379,8 @@ def checked_out(workspace: Workspace, command: Command, ctx: JobContext, note: C
         for text in held.notes[said:] if held else ():
             note(text)
         if home is None and command.writes:
-            remember_local(workspace)
+            with suppress(JournalError):  # the command has ended as it ended; the next one remembers
+                remember_local(workspace)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ than :data:`PATIENCE_S`.
 
 from __future__ import annotations
 
+import os
 import queue
 import sqlite3
 import threading
@@ -252,8 +253,8 @@ class Runs:
             if self._receipts is None:
                 self._receipts = {}
                 for receipt in _receipts(receipts_folder()):
-                    self._receipts.setdefault(receipt.journal, receipt)
-            return self._receipts.get(journal)
+                    self._receipts.setdefault(os.path.normcase(receipt.journal), receipt)
+            return self._receipts.get(os.path.normcase(journal))
 
     def report(self, config: Path) -> RunReport | None:
         """The newest report of an unattended run of a configuration."""
@@ -263,8 +264,8 @@ class Runs:
             if self._reports is None:
                 self._reports = {}
                 for _, report in saved():
-                    self._reports.setdefault(report.config, report)
-            return self._reports.get(str(config))
+                    self._reports.setdefault(os.path.normcase(report.config), report)
+            return self._reports.get(os.path.normcase(config))
 
 
 def _receipts(folder: Path) -> Iterable[Receipt]:
@@ -331,7 +332,7 @@ def _scanned(config: Config) -> LastRun | None:
     from chorus_gui.core.review.staging import Staging, staging_path
 
     try:
-        with Staging.open(staging_path(config.journal.local)) as staging:
+        with Staging.open(staging_path(config.journal.local), wait=0.5) as staging:  # a scan that runs now is not a last run
             if staging.get("config") != scanned_as(config) or staging.get("approval"):
                 return None
             todo = sum(summed(to_do_by_modality(staging)).values(), Tally()) - sum(renamed_to_do(staging).values(), Tally())

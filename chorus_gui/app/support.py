@@ -68,11 +68,13 @@ CUT = "…"
 def write_bundle(file: Path, config: Path | None, ctx: JobContext, *, with_paths: bool = False) -> tuple[str, ...]:
     """Write the bundle, for this user alone, completely or not at all; the names in it.  ``config`` is the open configuration file.
 
-    Raises :class:`UsageError` if it cannot be written, or would replace a file that is not a ZIP file: a configuration or a journal.
+    Raises :class:`UsageError` if it cannot be written, or would replace a file that is not a support bundle.
     """
     try:
-        if file.is_file() and file.stat().st_size and not zipfile.is_zipfile(file):
-            raise UsageError(f"“{file}” exists already, and is not a ZIP file.", meaning="It was not changed.", remedy="Name another file.")
+        if file.is_file() and file.stat().st_size and not _is_bundle(file):
+            raise UsageError(
+                f"“{file}” exists already, and is not a support bundle.", meaning="It was not changed.", remedy="Name another file."
+            )
         with (
             private.replacing(file) as out,
             zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as bundle,
@@ -85,6 +87,15 @@ def write_bundle(file: Path, config: Path | None, ctx: JobContext, *, with_paths
         why, remedy = refusal(error, file, "Choose another folder.")
         raise UsageError(f"Could not write {file}: {why}.", remedy=remedy) from error
     return names
+
+
+def _is_bundle(file: Path) -> bool:
+    """A support bundle begins with ``about.txt``; the ZIP file of a site, or an Excel file, does not."""
+    try:
+        with zipfile.ZipFile(file) as found:
+            return found.namelist()[:1] == ["about.txt"]
+    except zipfile.BadZipFile:
+        return False
 
 
 def _contents(config: Path | None, ctx: JobContext, with_paths: bool) -> Iterator[tuple[str, str]]:

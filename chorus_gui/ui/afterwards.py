@@ -31,6 +31,8 @@ class AfterJobs(QObject):
         self._session = session
         self._ends: list[JobEnd] = []
         self._asked = False
+        self._site: object = None
+        """the configuration file that was open when the person chose"""
         self._way = sleep.Way.NONE
         self._soon = QTimer(self, singleShot=True, interval=0)
         self._soon.timeout.connect(self._maybe)
@@ -38,9 +40,17 @@ class AfterJobs(QObject):
         session.changed.connect(self._look)
 
     def choose(self, what: Afterwards) -> None:
-        """Do this when all jobs have ended."""
+        """Do this when all jobs have ended.  The menu can still be open when they have: then nothing is chosen, also not for a later job."""
         self._ends.clear()
+        if what is not Afterwards.NOTHING and self._session.jobs.idle:
+            what = Afterwards.NOTHING
+            self._session.show_message("Nothing was chosen, because all jobs have ended already.")
+        self._site = self._open_file()
         self._put(what)
+
+    def _open_file(self) -> object:
+        config = self._session.state.config
+        return config.file if config else None
 
     def act_sleep(self) -> None:
         """Put the computer to sleep now; a refusal is shown as an error."""
@@ -89,5 +99,9 @@ class AfterJobs(QObject):
             session.show_message(f"Not done, because a job was stopped: {AFTERWARDS[what].lower()}.")
         elif what is Afterwards.CLOSE and any(end.grade is not Grade.GOOD for end in ends):
             session.show_message("The program stays open, because not everything succeeded.", Grade.WARNING)
+        elif what is Afterwards.CLOSE and self._open_file() != self._site:  # the journal of the other one would stay checked out
+            session.show_message(
+                "The program stays open, because another configuration was opened. Check in the journal of each site.", Grade.WARNING
+            )
         else:
             self.due.emit(what)

@@ -17,6 +17,7 @@ from world import World
 
 from chorus_gui.app.site_status import Action, site_status
 from chorus_gui.app.status import Status
+from chorus_gui.core.errors import JournalError
 from chorus_gui.core.folders import data_folder
 from chorus_gui.core.journal import backups, opening
 from chorus_gui.core.storage.local import LocalStore
@@ -118,6 +119,20 @@ CASES = [
     and (cloud, loss, witness) != (False, "an older copy", "kept copies")  # which is as old
 ]
 NAMES = [f"{NAMED[cloud]}-{loss}-{witness}" for cloud, loss, witness in CASES]
+
+
+def test_what_cannot_be_remembered_changes_no_result(cli: CommandLine, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A submission that was complete ended with “The last change was undone”, and status 3."""
+    site(world, cloud=False)
+    world.put("1001/Images/later.dcm", "later")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise JournalError("The journal could not be read.")
+
+    monkeypatch.setattr("chorus_gui.app.known.remember_local", refuse)
+    ended = cli.run("submit --yes")
+    assert ended.status == Status.DONE, ended
+    assert "could not be read" not in ended.said + ended.out
 
 
 @pytest.mark.parametrize("code", [sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_IOERR])

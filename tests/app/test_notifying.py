@@ -391,3 +391,13 @@ def test_the_reports_are_listed(cli: CommandLine, world: World) -> None:
 )
 def test_a_mail_hides_names(text: str, hidden: str) -> None:
     assert without_names(text, {"/data/j 1/journal.db", "ab"}) == hidden
+
+
+def test_the_hook_starts_in_the_folder_of_the_configuration(cli: CommandLine, world: World) -> None:
+    """A scheduler starts everything somewhere else: so an argument such as “notify.py” is found."""
+    program, out = world.base / "notify.py", world.base / "where.txt"
+    program.write_text("import os, pathlib\npathlib.Path('where.txt').write_text(os.getcwd(), 'utf-8')\n", "utf-8")
+    settings(world, f"hook = {json.dumps([sys.executable, 'notify.py'])}\n")
+    ended = run(cli, world)
+    assert ended.status == Status.DONE, ended
+    assert Path(out.read_text("utf-8")).samefile(world.base)

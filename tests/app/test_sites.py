@@ -25,6 +25,7 @@ from chorus_gui.core.custody.cloud_journal import memory_file
 from chorus_gui.core.custody.local_state import LocalState, Phase, save
 from chorus_gui.core.errors import Cancelled
 from chorus_gui.core.job import JobContext
+from chorus_gui.core.review.staging import staging_path
 
 AZURE = """\
 [configuration]
@@ -292,3 +293,24 @@ def test_the_command_lists_them(world: World, tmp_path: Path, capsys: pytest.Cap
     assert one["last_run"]["result"] == "Complete"
     assert one["journal"] == "local"
     assert (two["site"], two["presence"], two["opened_us"], two["last_run"], two["journal"]) == ("gone", "missing", None, None, "unknown")
+
+
+def test_a_scan_that_runs_now_does_not_hold_up_the_list(world: World) -> None:
+    """The list said that the drive does not answer."""
+    world.review()
+    with closing(sqlite3.connect(staging_path(world.journal), isolation_level=None)) as db:
+        db.execute("PRAGMA locking_mode = EXCLUSIVE")
+        db.execute("BEGIN EXCLUSIVE")
+        began = threading.Event()
+        answer: list[SiteFacts] = []
+
+        def look() -> None:
+            began.set()
+            answer.append(looked(world))
+
+        thread = threading.Thread(target=look)
+        thread.start()
+        thread.join(20)
+        assert not thread.is_alive(), "it waits for the scan"
+    (found,) = answer
+    assert (found.presence, found.last) == (Presence.FOUND, None)

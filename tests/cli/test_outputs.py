@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -110,3 +111,23 @@ def test_a_support_bundle_replaces_only_another_one(name: str, world: World, run
     assert (status, file.read_bytes()) == (2, before), said
     for _ in range(2):
         assert run(world, "support-bundle", str(world.base / "help.zip"))[0] == 0
+
+
+@pytest.mark.parametrize(
+    "name", ["site/Metadata/changes.csv", "site/1001/Images/changes.csv", "site/OMOP/changes.csv", "central/v1/changes.csv"]
+)
+def test_no_output_is_written_where_the_next_submission_would_upload_it(name: str, world: World, run: Run) -> None:
+    """It names patients, and would be in the central store for good."""
+    file = world.base / name
+    status, said = run(world, "export", "changes", "--output-file", str(file))
+    assert status == 2, said
+    assert not file.exists()
+
+
+def test_a_support_bundle_replaces_no_zip_file_of_the_site(world: World, run: Run) -> None:
+    file = world.put("1001/Waveforms/w.zip", "")
+    with zipfile.ZipFile(file, "w") as made:
+        made.writestr("wave.dat", "samples")
+    before = file.read_bytes()
+    status, said = run(world, "support-bundle", str(file))
+    assert (status, file.read_bytes()) == (2, before), said

@@ -313,3 +313,8 @@ def test_inline_tables_get_the_line_that_they_stand_on() -> None:
     text = FOLDERS + "configuration = 5\n"
     assert parse(text).warnings  # it belongs to [site_path.default] there
     assert the_fault("configuration = { page_size = 0 }\n" + FOLDERS).line == 1
+
+
+def test_a_path_with_a_zero_character_is_a_problem_and_no_error_of_the_program(tmp_path: Path) -> None:
+    """TOML writes it as in “jour\\u0000nal”: a Windows path in quotes can have that by mistake."""
+    assert the_fault(NESTED + '[journal.local]\npath = "C:/jour\\u0000nal.db"\n').key == "journal.local.path"

@@ -296,3 +296,29 @@ def test_another_site_does_not_change_the_choice(qtbot: QtBot, window: MainWindo
     assert window.state.after.chosen is SLEEP
     window.do(intents.CancelJob())
     qtbot.waitUntil(lambda: window.state.after.chosen is NOTHING, timeout=20_000)
+
+
+def test_what_is_chosen_too_late_counts_for_no_later_job(qtbot: QtBot, window: MainWindow, gate: Gate, slept: list[Way]) -> None:
+    """The menu can still be open when the job has ended."""
+    begin(qtbot, window, gate, NOTHING)
+    end(qtbot, window, gate)
+    window.do(ChooseAfterwards(SLEEP))
+    assert window.state.after.chosen is NOTHING
+    later = Gate()
+    later.open.set()
+    with qtbot.waitSignal(window.session.ended, timeout=20_000):
+        window.session.start(JobKind.VERIFY, "A later job", later)
+    settle(qtbot, window.session)
+    assert not shown(window)
+    assert slept == []
+
+
+def test_the_program_stays_open_if_another_site_was_opened(qtbot: QtBot, window: MainWindow, gate: Gate) -> None:
+    """The journal of the first one would stay checked out, and nobody would be asked."""
+    closed = closes(window)
+    begin(qtbot, window, gate, CLOSE)
+    window.do(intents.CloseConfig())
+    end(qtbot, window, gate)
+    assert window.state.after.chosen is NOTHING
+    assert not shown(window)
+    assert closed == []

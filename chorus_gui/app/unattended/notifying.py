@@ -42,7 +42,7 @@ def notify_anyway(config: Config, report: RunReport, file: Path) -> list[str]:
     settings = config.report
     warnings: list[str] = []
     if settings.hook:
-        warnings += _warning(f"The program “{settings.hook[0]}” failed", _hook(settings, report, file))
+        warnings += _warning(f"The program “{settings.hook[0]}” failed", _hook(settings, report, file, config.file.parent))
     if settings.mail is not None:
         from chorus_gui.app.unattended.mail import send
 
@@ -83,22 +83,23 @@ def report_name(text: str) -> str:
 # --- the hook --------------------------------------------------------------------------------------------------------------
 
 
-def _hook(settings: ReportSettings, report: RunReport, file: Path) -> str:
-    """Start the hook and wait for it; why it failed, or ""."""
+def _hook(settings: ReportSettings, report: RunReport, file: Path, folder: Path) -> str:
+    """Start the hook in the folder of the configuration and wait for it; why it failed, or ""."""
     status = "" if report.status is None else str(report.status)
     by_cmd = sys.platform == "win32" and settings.hook[0].lower().endswith(_BY_CMD)
     command = [*settings.hook] if by_cmd else [*settings.hook, str(file), status]
     given = {"CHORUS_REPORT": str(file), "CHORUS_STATUS": status, "CHORUS_RESULT": report.result.value}
     try:
         with tempfile.TemporaryFile() as output:
-            return _started(command, {**_harmless(os.environ), **given}, settings.hook_seconds, output.fileno())
+            return _started(command, {**_harmless(os.environ), **given}, settings.hook_seconds, output.fileno(), folder)
     except (OSError, ValueError) as error:
         return f"It could not be started: {getattr(error, 'strerror', None) or error}."
 
 
-def _started(command: list[str], environment: dict[str, str], seconds: float, output: int) -> str:
+def _started(command: list[str], environment: dict[str, str], seconds: float, output: int, folder: Path) -> str:
     process = subprocess.Popen(  # noqa: S603 - the site's own program, with its arguments as a list and no shell
         command,
+        cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=output,

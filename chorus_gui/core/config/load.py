@@ -385,7 +385,7 @@ def _journal(reading: Reading, places: Places, central: Place | None, file: Path
     else:
         name = "journal.db" if cloud is None else cloud.folder.name if cloud.folder else cloud.prefix.rpartition("/")[2]
         local = places.local_journal(local_value, name)
-    if os.path.normcase(os.path.realpath(local)) == os.path.normcase(os.path.realpath(file)):
+    if os.path.normcase(os.path.abspath(local)) == os.path.normcase(os.path.abspath(file)):  # no drive is asked, which could not answer
         local_value.fault("The local journal would be this configuration file itself.", "Name another file, such as “journal.db”.")
     if cloud is not None and cloud.folder is not None and os.path.normcase(cloud.folder) == os.path.normcase(local):
         cloud = None

@@ -112,11 +112,11 @@ class Staging:
         return staging
 
     @classmethod
-    def open(cls, path: Path) -> Staging:
-        """The review that is kept there.  Raises :class:`StaleReviewError` if there is none that was finished."""
+    def open(cls, path: Path, *, wait: float = 30) -> Staging:
+        """The review that is kept there; waits up to ``wait`` seconds for whoever writes it.  Raises :class:`StaleReviewError` if there is none that was finished."""
         if not path.exists():
             raise StaleReviewError("There is no review yet.", remedy="Scan the site.")
-        db = own_database(path, timeout=30)
+        db = own_database(path, timeout=wait)
         staging = cls(path, db)
         try:
             # A crash of this program leaves it intact; after a power cut it is made again.
