@@ -79,11 +79,12 @@ def make_receipt(
     verification: Verification | None = None,
 ) -> Receipt:
     """The receipt of a run that ended now; ``kind`` as :class:`Receipt` has it, ``reviewed`` the review that it recorded."""
-    from chorus_gui.core.review.changes import recorded, stream, summed
+    from chorus_gui.core.review.changes import held_lines, recorded, stream, summed
     from chorus_gui.core.review.parts import what_changed
     from chorus_gui.core.review.staging import Staging
 
     held: tuple[HeldBack, ...] = ()
+    listed: set[tuple[str, str]] = set()
     unread: tuple[Unread, ...] = ()
     changed: tuple[ChangedPart, ...] = ()
     diff_hash, notes, problems, unmatched = "", (), None, None
@@ -96,14 +97,15 @@ def make_receipt(
         try:
             with Staging.open(reviewed.path) as staging:
                 unread = tuple(Unread(c.modality, c.path, c.note) for c in stream(staging, Query(kinds=(ChangeKind.PROBLEM,))))
-                held = tuple(HeldBack(c.modality, c.path, c.reason) for c in stream(staging, Query(excluded=True)))
+                lines = list(held_lines(staging))
+                listed = {(modality, path) for modality, path, _, _ in lines}
+                held = tuple(HeldBack(modality, path, reason) for modality, path, reason, old in lines if not old)
                 approval: dict[str, str] = staging.get("approval") or {}
                 diff_hash = approval.get("diff_hash", "")
                 if recorded(staging) == summed(log.entered):  # otherwise an earlier run has recorded a part of it
                     changed = for_receipt(what_changed(staging, done=True))
         except ReviewError:
             notes = (*notes, "The review no longer exists, so the held-back changes are not listed.")
-    listed = {(entry.modality, entry.path) for entry in held}
     held += tuple(HeldBack(*key, hold.reason) for key, hold in log.held.items() if key not in listed)
     moved = log.transfers
     return Receipt(

@@ -23,7 +23,7 @@ class ApprovingPolicy(NamedTuple):
 
 
 class HeldBack(NamedTuple):
-    """A change that a person left out of the submission, and why."""
+    """A change that a person left out of the submission, and why.  A renamed file is one, under its new name."""
 
     modality: str
     path: str

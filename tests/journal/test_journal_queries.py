@@ -36,7 +36,7 @@ def test_the_history_of_a_file(sample, schema):
 
 
 @pytest.mark.parametrize("schema", [1, 2])
-def test_the_journal_is_read_once_for_all_unknown_patients(new, enter, schema):
+def test_unknown_patients_are_told_from_ids_and_folders(new, enter, schema):
     with Journal.open(new(schema)) as journal:
         journal.commit([enter("7/Images/a.dcm", uploaded="1"), enter("study/0012A/b.dcm"), enter("OMOP/person.csv", modality="OMOP")])
         journal.commit([Entry(Action.CLOSE, old_id=1)])
@@ -45,8 +45,25 @@ def test_the_journal_is_read_once_for_all_unknown_patients(new, enter, schema):
             schema_of.conn.set_trace_callback(sent.append)
         asked = ["8", "0012A", "0", "study", "12A", "9", "", "7"]
         assert unknown_patients(journal, asked) == ["8", "0", "12A", "9", ""]
-        assert len([sql for sql in sent if "path" in sql]) == 1
+        assert len([sql for sql in sent if "path" in sql]) == 2, "once for the IDs, once for the folders"
         assert unknown_patients(journal, []) == []
+
+
+@pytest.mark.parametrize("schema", [1, 2])
+@pytest.mark.parametrize("known", [True, False])
+def test_many_patients_need_no_more_than_one_where_the_journal_is_searched(new, enter, schema, known):
+    """No row is compared with each patient.  Counted in steps of SQLite, not in seconds."""
+    with Journal.open(new(schema)) as journal:
+        journal.commit([enter(f"{n % 100 + 1}/Images/{n}.dcm", patient_id=str(n % 100 + 1), uploaded="1") for n in range(2000)])
+        steps: list[int] = []
+        with journal.reading() as schema_of:
+            schema_of.conn.set_progress_handler(lambda: steps.append(1) or 0, 100)
+        counts: list[int] = []
+        for patients in ([str(100 + 1000 * (not known))], [str(n + 1 + 1000 * (not known)) for n in range(100)]):
+            steps.clear()
+            assert unknown_patients(journal, patients) == ([] if known else patients)
+            counts.append(len(steps))
+        assert counts[1] < 2 * counts[0], counts
 
 
 @pytest.mark.parametrize("schema", [1, 2])

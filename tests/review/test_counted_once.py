@@ -10,15 +10,17 @@ from pytestqt.qtbot import QtBot
 from world import World
 
 from chorus_gui.app import facts
+from chorus_gui.app.receipts import make_receipt, to_text
 from chorus_gui.app.site_status import Known, submission_warnings
 from chorus_gui.app.values import CustodyFacts, ReviewFacts
 from chorus_gui.core.custody.state import State as Custody
-from chorus_gui.core.job import JobContext
+from chorus_gui.core.job import JobContext, OutcomeKind
 from chorus_gui.core.model import ChangeKind, Grade, Mode
 from chorus_gui.core.review.changes import select_ids
 from chorus_gui.core.review.holds import Holds
 from chorus_gui.core.review.staging import Staging
-from chorus_gui.core.review.values import ACTIONABLE, Hold, Query
+from chorus_gui.core.review.values import ACTIONABLE, Hold, Query, Reviewed
+from chorus_gui.core.submission.run_result import RunResult
 from chorus_gui.ui.dialogs.approve import facts as told
 from chorus_gui.ui.pages.review_parts import Tiles
 from chorus_gui.ui.state import SessionState
@@ -85,6 +87,9 @@ def test_a_renamed_file_that_is_held_back_is_one_change_in_every_place(qtbot: Qt
     known = Known(CustodyFacts(Custody.MINE, "", may_write=True, can_check_in=True), review=review)
     assert "2 changes are held back." in submission_warnings(known)
     assert "2 changes are held back." in run(world, "journal", "update", "--dry-run")[1]
+    receipt = make_receipt(world.config, RunResult(), "submission", OutcomeKind.DONE, Reviewed(review.path, review.summary))
+    assert sorted(entry.path for entry in receipt.held_back) == [f"1002/Waveforms/new/{number}.dat" for number in range(2)]
+    assert "Waveforms, 2 files: to be checked" in to_text(receipt)
 
 
 def test_approve_names_lost_patients_and_renames(world: World) -> None:

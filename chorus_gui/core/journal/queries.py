@@ -63,16 +63,24 @@ def uploaded_files(journal: Journal, paths: Iterable[str], patients: Iterable[st
 def unknown_patients(journal: Journal, patients: Sequence[str]) -> list[str]:
     """The patients of whom the journal has no file, and never had: by the ID without leading zeros, or by the name of a folder.
 
-    However many they are, the journal is read once.
+    However many they are, the journal's IDs are read once, and its paths only for patients who are not among these.
     """
     with journal.reading() as schema:
-        found = schema.conn.execute(
-            "WITH asked (patient, id) AS MATERIALIZED (SELECT value, ltrim(value, '0') FROM json_each(?1)) SELECT DISTINCT patient "
-            f"FROM ({schema.rows_sql()}) CROSS JOIN asked ON ltrim(patient_id, '0') = id OR instr('/' || path, '/' || patient || '/')",
-            (json.dumps(list(patients)),),
-        )
-        known = {patient for (patient,) in found}
-    return [patient for patient in patients if patient not in known]
+        rows = schema.rows_sql()
+        ids = {
+            patient for (patient,) in schema.conn.execute(f"SELECT ltrim(patient_id, '0') FROM (SELECT DISTINCT patient_id FROM ({rows}))")
+        }
+        left = [patient for patient in patients if patient.lstrip("0") not in ids]
+        missing = {patient for patient in left if patient}
+        named: set[str] = set()
+        paths = schema.conn.execute(f"SELECT path FROM ({rows})") if missing else ()
+        for (path,) in paths:
+            if found := missing.intersection(path.split("/")[:-1]):
+                named |= found
+                missing -= found
+                if not missing:
+                    break
+    return [patient for patient in left if patient not in named]
 
 
 def active_by_paths(journal: Journal, paths: Iterable[str], modalities: Collection[str] | None = None) -> list[Row]:

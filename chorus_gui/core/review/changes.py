@@ -219,6 +219,14 @@ def held(staging: Staging, limit: int | None = None) -> list[Hold]:
     return [Hold(modality, path, "", *why) for modality, path, *why in rows]
 
 
+def held_lines(staging: Staging) -> Iterator[tuple[str, str, str, bool]]:
+    """Each line that is held back, by path: modality, path, reason, and if it is the old name of a file whose new name is one of them."""
+    for modality, path, reason, old in staging.db.execute(
+        f"SELECT modality, path, reason, {again('excluded')} FROM change AS line WHERE excluded ORDER BY path, modality, id"
+    ):
+        yield modality, path, reason, bool(old)
+
+
 def has_changes_of(staging: Staging, patient: str) -> bool:
     """The review has a change of this patient, whichever way the ID is written."""
     return bool(
