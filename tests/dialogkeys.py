@@ -41,7 +41,7 @@ FIELDS = (QLineEdit, QComboBox, QAbstractSpinBox, QPlainTextEdit)
 
 def opening_faults(dialog: QDialog, *, own_enter: bool = False) -> list[str]:
     """Where the focus is, and what Enter does, in a dialog that was just opened.  ``own_enter``: Enter has a meaning in its fields, so no button may have it."""
-    return [*_opening(dialog), *_enter(dialog, own_enter=own_enter)]
+    return [*_opening(dialog), *_enter(dialog, own_enter=own_enter), *([] if own_enter else _enter_in_fields(dialog))]
 
 
 def key_faults(dialog: QDialog, *, typed_into: bool = False) -> list[str]:
@@ -218,6 +218,27 @@ def _enter(dialog: QDialog, *, own_enter: bool) -> Iterator[str]:
             yield f"enter: {named(one)} is the default"
         if one.text().replace("&", "") in SENDS and (warned := warnings(dialog)):
             yield f"enter: {named(one)} is the default, although the dialog says “{warned[0]}”"
+
+
+def _enter_in_fields(dialog: QDialog) -> Iterator[str]:
+    """Where Enter confirms nothing, it does nothing: it does not close the dialog on what was typed."""
+    if any(
+        one.isDefault() and one.isEnabled() and (dangerous(one) or one.property("primary") == "true")
+        for one in dialog.findChildren(QPushButton)
+    ):
+        return
+    focus, kept = dialog.focusWidget(), dialog.testAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
+    for one in stops(dialog):
+        if isinstance(one, (QLineEdit, QAbstractSpinBox)) or (isinstance(one, QComboBox) and one.isEditable()):
+            one.setFocus()
+            QTest.keyClick(one, Qt.Key.Key_Return)
+            if not dialog.isVisible():
+                yield f"enter: in {named(one)} it closes the dialog"
+                dialog.show()
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, kept)
+    if focus is not None:
+        focus.setFocus()
 
 
 def warnings(dialog: QDialog) -> list[str]:

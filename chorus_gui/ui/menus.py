@@ -19,7 +19,7 @@ from chorus_gui.core.config.credentials import AccountKey, AwsKeys, GoogleKeys, 
 from chorus_gui.core.config.model import Config
 from chorus_gui.ui import intents
 from chorus_gui.ui.settings import THEMES
-from chorus_gui.ui.shown import plain_text
+from chorus_gui.ui.shown import button_text, plain_text
 from chorus_gui.ui.state import SessionState
 from chorus_gui.ui.widgets.afterwards import choices, show_choice
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Question
@@ -98,7 +98,7 @@ class Menus:
             self._shown_recents = state.recents
             self._recents.clear()
             for file in state.recents:
-                action = self._recents.addAction(file.name if len(file.parts) < 3 else f"{file.parent.name} / {file.name}")
+                action = self._recents.addAction(button_text(file.name if len(file.parts) < 3 else f"{file.parent.name} / {file.name}"))
                 action.setToolTip(plain_text(str(file)))
                 action.triggered.connect(lambda _=False, file=file: self._do(intents.OpenConfig(file)))
             self._recents.setEnabled(bool(state.recents))

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QAbstractButton, QMenu, QPushButton, QStackedWidge
 
 from chorus_gui.core.config.keys import DEFAULT, KEYS, TITLES
 from chorus_gui.ui.pages.configuration_fields import Field
+from chorus_gui.ui.shown import without_letter
 from chorus_gui.ui.widgets.basics import Chip, Tile
 
 if TYPE_CHECKING:
@@ -68,11 +69,6 @@ def _begins(word: str, words: Sequence[str]) -> bool:
     return any(one.startswith(word) for one in words)
 
 
-def _plain(text: str) -> str:
-    """Without the mark of the letter that Alt needs."""
-    return text.replace("&&", "\0").replace("&", "").replace("\0", "&")
-
-
 # --- menus ------------------------------------------------------------------------------------------------------------------
 
 
@@ -85,14 +81,14 @@ def _of_menus(window: MainWindow) -> Iterator[Found]:
     menus = _menus(window)
     for action in window.menuBar().actions():
         if action in menus:
-            yield from _of_menu(menus, menus[action], _plain(menus[action].title()))
+            yield from _of_menu(menus, menus[action], without_letter(menus[action].title()))
 
 
 def _of_menu(menus: Mapping[QAction, QMenu], menu: QMenu, where: str) -> Iterator[Found]:
     for action in menu.actions():
         below = menus.get(action)
         if below is not None:
-            yield from _of_menu(menus, below, f"{where} › {_plain(below.title())}")
+            yield from _of_menu(menus, below, f"{where} › {without_letter(below.title())}")
         elif not action.isSeparator() and action.isVisible() and action.objectName() != "palette":
             yield _of_action(action, where, action.trigger)
 
@@ -100,7 +96,7 @@ def _of_menu(menus: Mapping[QAction, QMenu], menu: QMenu, where: str) -> Iterato
 def _of_action(action: QAction, where: str, run: Callable[[], None]) -> Found:
     keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
     on = " (on)" if action.isCheckable() and action.isChecked() else ""
-    return Found(f"{_plain(action.text())}{on}", where, keys, action.toolTip(), action.isEnabled(), run)
+    return Found(f"{without_letter(action.text())}{on}", where, keys, action.toolTip(), action.isEnabled(), run)
 
 
 # --- pages ------------------------------------------------------------------------------------------------------------------
@@ -115,7 +111,7 @@ def _of_pages(window: MainWindow) -> Iterator[Found]:
         for button in page.findChildren(QAbstractButton):
             if _is_command(button) and _can_be_shown(button, page):
                 yield Found(
-                    _plain(button.text()),
+                    without_letter(button.text()),
                     " › ".join([title, *_tabs(button, page)]),
                     "",
                     button.toolTip(),
@@ -165,7 +161,7 @@ def _tab_of(widget: QWidget, page: Page) -> Iterator[tuple[QTabWidget, int]]:
 
 
 def _tabs(widget: QWidget, page: Page) -> list[str]:
-    return [_plain(tabs.tabText(number)) for tabs, number in reversed([*_tab_of(widget, page)])]
+    return [without_letter(tabs.tabText(number)) for tabs, number in reversed([*_tab_of(widget, page)])]
 
 
 def _run(window: MainWindow, name: str, shown: QWidget | None, act: Callable[[], None]) -> None:

@@ -36,6 +36,16 @@ def plain_text(text: str) -> str:
     return text
 
 
+def button_text(text: str) -> str:
+    """For buttons, choices and menus: an “&” of a name is shown, where Qt would take the next letter for the one that Alt needs."""
+    return text.replace("&", "&&")
+
+
+def without_letter(text: str) -> str:
+    """What a button, a choice or a menu shows, without the mark of the letter that Alt needs."""
+    return text.replace("&&", "\0").replace("&", "").replace("\0", "&")
+
+
 def as_text(shown: str) -> str:
     """The text that :func:`plain_text` showed, for the clipboard."""
     return shown.replace("<" + _GAP, "<").replace("&" + _GAP + "lt;", "&lt;")

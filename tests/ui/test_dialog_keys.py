@@ -95,6 +95,9 @@ def test_enter_confirms_only_what_was_typed(qtbot: QtBot, window: MainWindow) ->
     assert dialog.no.isDefault()
     QTest.keyClicks(dialog.field, "unloc")
     assert dialog.no.isDefault()
+    QTest.keyClick(dialog.field, Qt.Key.Key_Return)
+    assert dialog.isVisible(), "Enter in a field does not discard what was typed"
+    assert dialog.field.text() == "unloc"
     QTest.keyClicks(dialog.field, "k")
     assert dialog.yes.isDefault()
     QTest.keyClick(dialog.field, Qt.Key.Key_Return)

@@ -538,6 +538,38 @@ def test_many_deletions_want_their_number(qtbot: QtBot, page: ReviewPage, asked:
     assert approve.allow_deletions
 
 
+@pytest.mark.parametrize("warned", [False, True])
+@pytest.mark.parametrize("deletions", [{}, {"Images": (120, 150)}])
+def test_enter_in_a_field_approves_only_what_nothing_warns_of_and_never_cancels(
+    qtbot: QtBot,
+    page: ReviewPage,
+    asked: list[intents.Intent],
+    scanned: SessionState,
+    monkeypatch: pytest.MonkeyPatch,
+    warned: bool,
+    deletions: dict[str, tuple[int, int]],
+) -> None:
+    assert scanned.review is not None
+    warnings = [(Grade.WARNING, "A credential ends soon.")] if warned else []
+    monkeypatch.setattr("chorus_gui.ui.dialogs.approve.facts", lambda *_: warnings)
+    page.render(replace(scanned, review=replace(scanned.review, many_deletions=deletions)))
+    dialog = approving(page)
+    dialog.name.setFocus()
+    qtbot.keyClicks(dialog.name, "2026 spring")
+    qtbot.keyClick(dialog.name, Qt.Key.Key_Return)
+    assert (dialog.isVisible(), dialog.name.text(), asked) == (True, "2026 spring", []), "not a name"
+    dialog.name.clear()
+    qtbot.keyClicks(dialog.name, "2026-spring")
+    if deletions:
+        qtbot.keyClick(dialog.name, Qt.Key.Key_Return)
+        assert (dialog.isVisible(), asked) == (True, []), "the number is missing"
+        dialog.field.setFocus()
+        qtbot.keyClicks(dialog.field, "120")
+    qtbot.keyClick(dialog.field if deletions else dialog.name, Qt.Key.Key_Return)
+    assert dialog.isVisible() is warned
+    assert [type(one) for one in asked] == ([] if warned else [intents.Approve, intents.ShowPage])
+
+
 def test_approving_shows_what_a_cloud_is_asked_for(page: ReviewPage, scanned: SessionState) -> None:
     assert scanned.review is not None
     reading = (

@@ -127,7 +127,7 @@ def left_over(found: ReadinessFacts) -> str:
 class ApproveDialog(Dialog):
     """Asks, and calls ``then`` with the answer.  ``show_leaks`` brings the Readiness page to the front.
 
-    Enter sends only if nothing here warns, or after the deletions were confirmed.  Otherwise it cancels.
+    Enter sends only if the deletions are confirmed and nothing else here warns.  Otherwise it cancels, and in a field it does nothing.
     """
 
     def __init__(
@@ -357,7 +357,7 @@ class ApproveDialog(Dialog):
         self.yes.setEnabled(not wrong and self.confirmed and sends and not blocked)
         self.yes.setToolTip(plain_text(self.leaks.text() if blocked else self.yes.accessibleDescription()))
         self.record.setEnabled(not wrong and self.confirmed and self._changes > 0)
-        sure = self.confirmed if self._deletions else not self._warned and not remark
+        sure = self.confirmed and not self._warned and not remark
         (self.yes if sure and self.yes.isEnabled() else self.cancel).setDefault(True)
 
     @property

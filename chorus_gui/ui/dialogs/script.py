@@ -20,7 +20,7 @@ from chorus_gui.core.job import Outcome, OutcomeKind
 from chorus_gui.core.model import Grade
 from chorus_gui.ui import intents, words
 from chorus_gui.ui.jobs import Reader
-from chorus_gui.ui.shown import plain_text
+from chorus_gui.ui.shown import button_text, plain_text
 from chorus_gui.ui.state import JobKind, SessionState
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import button, column, label, row, scrolled, set_grade
@@ -108,7 +108,7 @@ class ScriptDialog(Dialog):
     def _make_choices(self, state: SessionState, tool: str) -> None:
         self.tool = _combo("Kind of file", "Choose a script for one of Microsoft's tools, or a plain list", TOOLS)
         self.tool.setCurrentIndex(list(TOOLS).index(tool))
-        self.modalities = {name: QCheckBox(name.replace("&", "&&")) for name in (state.config.modalities if state.config else ())}
+        self.modalities = {name: QCheckBox(button_text(name)) for name in (state.config.modalities if state.config else ())}
         for name, box in self.modalities.items():
             box.setChecked(True)
             box.setToolTip(plain_text(f"Include the files of {name}"))

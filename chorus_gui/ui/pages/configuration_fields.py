@@ -22,7 +22,7 @@ from chorus_gui.core.config.model import Layout
 from chorus_gui.core.errors import Fault
 from chorus_gui.core.model import MODALITIES, Grade
 from chorus_gui.ui.pages.configuration_words import CHOICES, DEFAULTS, EXPLANATIONS, title
-from chorus_gui.ui.shown import plain_text
+from chorus_gui.ui.shown import button_text, plain_text
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import FormRow, button, column, label, row, set_grade
 from chorus_gui.ui.widgets.files import ask_open, ask_save
@@ -348,9 +348,10 @@ class KeyRow(FormRow):
         self.fix.setVisible(self._fault_shown is not None)
         if self._fault_shown is not None:
             value = draft.fixed_value(self._fault_shown)
-            self.fix.setText(f"Use “{value}”" if len(value) <= 60 else f"Use “{value[:40]}…{value[-19:]}”")
+            use = f"Use “{value}”" if len(value) <= 60 else f"Use “{value[:40]}…{value[-19:]}”"
+            self.fix.setText(button_text(use))
             self.fix.setToolTip(plain_text(f"Use the suggested value: {value}"))
-            self.fix.setAccessibleName(self.fix.text())
+            self.fix.setAccessibleName(use)
         self._warning.setText("\n".join(warnings))
         self._warning.setVisible(bool(warnings))
 

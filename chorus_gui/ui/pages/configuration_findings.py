@@ -13,6 +13,7 @@ from chorus_gui.core.config.keys import DEFAULT
 from chorus_gui.core.errors import Fault
 from chorus_gui.core.model import Finding, Grade
 from chorus_gui.ui.pages.configuration_words import title
+from chorus_gui.ui.shown import button_text
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import Picture, button, column, label, row, scrolled, set_grade
 from chorus_gui.ui.words import count_of, number
@@ -127,7 +128,7 @@ class FindingsPanel(QWidget):
         if fault.suggestion:
             value = draft.fixed_value(fault)
             short = value if len(value) <= 20 else f"{value[:11]}…{value[-8:]}"
-            use = button(f"Use “{short}”", f"Use the suggested value: {value}")
+            use = button(button_text(f"Use “{short}”"), f"Use the suggested value: {value}")
             use.clicked.connect(lambda: self.fix_wanted.emit(fault))
             actions.append(use)
         if draft.where(fault.key) is not None or fault.line:

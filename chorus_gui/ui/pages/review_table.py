@@ -22,6 +22,7 @@ from chorus_gui.ui.pages.review_details import DetailsPane
 from chorus_gui.ui.pages.review_parts import UndoLine
 from chorus_gui.ui.pages.review_tree import TreeView, about
 from chorus_gui.ui.pages.review_view import action_of, remember, selected_rows, table_of
+from chorus_gui.ui.shown import button_text
 from chorus_gui.ui.state import UndoList
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import EmptyState, button, column, label, row
@@ -366,8 +367,7 @@ class ChangesArea(QWidget):
     def copy(self) -> None:
         """The paths of the selected changes that are at hand, or the current one's, to the clipboard."""
         rows = [n for top, bottom in selected_rows(self.view) for n in range(top, min(bottom, top + 999) + 1)]
-        paths = [change.path for n in rows[:1000] if (change := self.model.change(n)) is not None]
-        if paths:
+        if paths := [change.path for n in rows[:1000] if (change := self.model.change(n)) is not None]:
             QGuiApplication.clipboard().setText("\n".join(paths))
 
     def set_review(self, *, busy: bool, held: bool) -> None:
@@ -406,7 +406,7 @@ class ChangesArea(QWidget):
 
     def _enable(self) -> None:
         change, patient = self.current(), self.current_patient()
-        self.patient_action.setText(f"Hold back &patient {patient}…" if patient else "Hold back the &patient…")
+        self.patient_action.setText(f"Hold back &patient {button_text(patient)}…" if patient else "Hold back the &patient…")
         self.patient_action.setEnabled(patient is not None and not self._busy)
         self.mark_action.setEnabled(change is not None and change.gone and not self._busy)
         self.details.mark.setEnabled(not self._busy)

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 
 from chorus_gui.core.model import Grade, Tally
 from chorus_gui.ui import theme, words
-from chorus_gui.ui.shown import PlainLabel, plain_text
+from chorus_gui.ui.shown import PlainLabel, plain_text, without_letter
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets import icons
 
@@ -59,8 +59,8 @@ def button(text: str, tip: str = "", *, icon: str = "", primary: bool = False, d
             made.setProperty(name, "true")
     if icon:
         set_icon(made, icon)
-    made.setAccessibleName(text.replace("&", "") or tip)
-    made.setToolTip(plain_text(tip or text.replace("&", "")))
+    made.setAccessibleName(without_letter(text) or tip)
+    made.setToolTip(plain_text(tip or without_letter(text)))
     made.setAccessibleDescription(tip)
     return made
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QSize, Qt, QTimer
-from PySide6.QtGui import QFontDatabase, QGuiApplication, QShowEvent
+from PySide6.QtGui import QFontDatabase, QGuiApplication, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import (
+    QAbstractSpinBox,
     QComboBox,
     QDialog,
     QDialogButtonBox,
@@ -72,6 +73,13 @@ class Dialog(QDialog):
         self.installEventFilter(self)
         self._begin_in_view()
 
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Enter in a field confirms or does nothing: what was typed is never lost with it."""
+        enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        if enter and _typed_into(self.focusWidget()) and not any(map(_confirms, self.findChildren(QPushButton))):
+            return
+        super().keyPressEvent(event)
+
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """There is more to show, or less."""
         if event.type() is QEvent.Type.LayoutRequest:
@@ -105,6 +113,15 @@ class Dialog(QDialog):
             safe = next((one for one in self.findChildren(QPushButton) if one.text() in ESC), None)
             if safe is not None:
                 safe.setFocus()
+
+
+def _typed_into(focus: QWidget | None) -> bool:
+    return isinstance(focus, (QLineEdit, QAbstractSpinBox)) or (isinstance(focus, QComboBox) and focus.isEditable())
+
+
+def _confirms(one: QPushButton) -> bool:
+    """Enter selects it, and it is the button that does what the dialog is about."""
+    return one.isDefault() and one.isEnabled() and "true" in (one.property("primary"), one.property("danger"))
 
 
 @dataclass(frozen=True, slots=True)
