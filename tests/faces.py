@@ -20,7 +20,7 @@ from chorus_gui.app.receipts import from_json
 from chorus_gui.app.status import Status
 from chorus_gui.cli.main import main
 from chorus_gui.core.errors import AccessError
-from chorus_gui.core.job import JobContext, OutcomeKind
+from chorus_gui.core.job import JobContext, OutcomeKind, Patience
 from chorus_gui.core.model import Mode
 from chorus_gui.core.receipt import Receipt
 from chorus_gui.core.storage.local import LocalStore
@@ -233,11 +233,13 @@ def history(world: World) -> list[tuple[str, str]]:
 
 
 def contexts(monkeypatch: pytest.MonkeyPatch, made: list[JobContext]) -> None:
-    """Collect the context of every command and job that begins, so that a store can cancel it from inside."""
+    """Collect the context of every command and job that begins, so that a store can cancel it from inside; not those of what a page reads meanwhile."""
 
     def make(*given: Any, **options: Any) -> JobContext:
-        made.append(JobContext(*given, **options))
-        return made[-1]
+        context = JobContext(*given, **options)
+        if context.patience is not Patience.BRIEF:
+            made.append(context)
+        return context
 
     monkeypatch.setattr("chorus_gui.cli.main.JobContext", make)
     monkeypatch.setattr("chorus_gui.ui.jobs.JobContext", make)
