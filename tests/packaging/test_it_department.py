@@ -243,6 +243,7 @@ def test_the_files_of_a_user_are_all_named() -> None:
         "theme": "the window's settings",
         "instance": "the window's settings",
         "window.ini": "`window.ini`",
+        "sites.toml": "`sites.toml`",
         "window.ini.lock": "`window.ini`",
         "trusted-hosts.toml": "`trusted-hosts.toml`",
         "rates.json": "the measured upload rates",
