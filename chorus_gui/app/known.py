@@ -106,7 +106,7 @@ def remember_local(workspace: Workspace, *, accepted: bool = False) -> None:
 
     used = _used(workspace)
     if not used.problem and (accepted or not used.blank):
-        history_check.remember(_history_file(workspace), used, accepted=accepted)
+        history_check.remember(_history_file(workspace), used, accepted=workspace.config.journal.local if accepted else None)
 
 
 def _history_file(workspace: Workspace) -> Path:

@@ -9,6 +9,7 @@ import shlex
 import shutil
 import sqlite3
 from contextlib import closing
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
 import cmdworld
@@ -115,6 +116,26 @@ def test_set_aside_says_what_is_sent_again(sent: bool, cli: CommandLine, world: 
     if sent:
         assert cli.run("journal set-aside --yes").status == Status.DONE
         assert not world.journal.exists()
+    assert cli.run("submit --yes --version v2").status == Status.DONE
+    assert {row.version for row in world.rows(active=True)} == {"v2"}
+
+
+def test_what_was_set_aside_before_the_clock_was_corrected_counts_no_longer(
+    cli: CommandLine, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kept copy has the time of a clock that was ahead: every submission was refused, also after “--accept-less-history”."""
+    in_the_cloud(world)
+    assert cli.run("journal checkout").status == Status.DONE
+    assert cli.run("submit --yes --version v1").status == Status.DONE
+
+    class Ahead(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime.now(tz) + timedelta(minutes=5)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("chorus_gui.core.journal.backups.datetime", Ahead)
+        assert cli.run("journal set-aside --yes").status == Status.DONE
     assert cli.run("submit --yes --version v2").status == Status.DONE
     assert {row.version for row in world.rows(active=True)} == {"v2"}
 

@@ -59,7 +59,7 @@ def test_a_large_journal_that_is_the_one_of_the_last_time_is_not_downloaded(shar
     checked_in(anna, "one.dcm")
     memory = history_check.remembered(anna.history_file)
     assert memory is not None
-    history_check.remember(anna.history_file, history_check.known("", anna.local), accepted=True)
+    history_check.remember(anna.history_file, history_check.known("", anna.local), accepted=anna.local)
     before = shared.calls["read"]
     assert shows_less(anna, look(anna, ctx()), ctx()) is None
     if large:

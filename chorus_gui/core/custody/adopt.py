@@ -64,7 +64,7 @@ def adopt(home: CloudJournal, local_file: Path, ctx: JobContext, sides: Sides, *
             raise
         remembering.save(home.memory_file, replace(memory, base="").held())
         with suppress(JournalError):  # what was remembered before stays
-            history_check.remember(home.history_file, history_check.known("", home.local), accepted=True)
+            history_check.remember(home.history_file, history_check.known("", home.local), accepted=home.local)
         return Held(home.local, state.content is None, notes)
 
 

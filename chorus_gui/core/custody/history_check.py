@@ -160,14 +160,15 @@ def remembered(file: Path) -> Memory | None:
         return None
 
 
-def remember(file: Path, used: Known, *, accepted: bool = False) -> None:
-    """Remember the journal that is used now.  ``accepted``: the person chose it although a fuller one is known.
+def remember(file: Path, used: Known, *, accepted: Path | None = None) -> None:
+    """Remember the journal that is used now.  ``accepted``: the local journal, if the person chose it although a fuller one is known: then
+    none of its kept copies counts any longer, also not one from a moment when the clock was ahead.
 
     A file that cannot be written does not stop the command.
     """
     now = datetime.now(UTC)
     before = remembered(file)
-    until = now if accepted else before.accepted if before else None
+    until = max(now, backups.newest(accepted) or now) if accepted else before.accepted if before else None
     values = {
         "uploaded": used.uploaded,
         "files": used.files,
@@ -239,4 +240,4 @@ def require(used: Known, around: Around, ctx: JobContext, *, accept: bool = Fals
         return
     if not accept:
         raise LessHistoryError(used, found)
-    remember(around.memory, used, accepted=True)
+    remember(around.memory, used, accepted=around.local)

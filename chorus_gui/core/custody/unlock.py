@@ -149,7 +149,7 @@ def set_aside(home: CloudJournal, ctx: JobContext, *, wait: float = 0.0) -> Path
                 release(home, state.memory.lock_etag)
                 remembering.save(home.memory_file, state.memory.freed())
             kept = move_aside(local)
-            history_check.remember(home.history_file, history_check.Known(""), accepted=True)  # the cloud's counts from here on
+            history_check.remember(home.history_file, history_check.Known(""), accepted=home.local)  # the cloud's counts from here on
             return kept
         finally:
             lock.release()

@@ -308,6 +308,12 @@ def _sorted(journal: Path, *, ordinary: bool = False) -> list[Path]:
     ]
 
 
+def newest(journal: Path) -> datetime | None:
+    """When the newest kept copy was made, as its name says; None if there is none."""
+    stamp = max((stamp for stamp, _, _ in _found(folder(journal))), default=None)
+    return datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC) if stamp else None
+
+
 def _found(place: Path) -> list[tuple[str, int, Path]]:
     """Stamp, number and path of each copy."""
     names = ((path, _KINDS.fullmatch(path.name)) for path in (place.iterdir() if place.is_dir() else ()))
