@@ -58,4 +58,4 @@ class _Handler(RotatingFileHandler):
 
 
 class _Nowhere(logging.NullHandler):
-    """Stays when there is no file, or no longer."""
+    """Replaces the log file where none can be written, and after a purge.  It writes nothing."""

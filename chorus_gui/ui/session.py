@@ -345,7 +345,7 @@ class Session(QObject):
     def _answered(self, outcome: Outcome[Any], then: Callable[[Any], None], look: int | None) -> None:
         if outcome.kind is OutcomeKind.DONE:
             then(outcome.value)
-        elif outcome.kind is OutcomeKind.FAILED and look in (None, self._looks):  # not of what is no longer open, or is being read again
+        elif outcome.kind is OutcomeKind.FAILED and look in (None, self._looks):  # only if it is about the latest look
             self.show_message(str(outcome.error), Grade.BAD, loading=False)
         elif outcome.kind is OutcomeKind.CRASHED and look in (None, self._looks):
             self.update(loading=False)

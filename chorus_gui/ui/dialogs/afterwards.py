@@ -16,7 +16,7 @@ from chorus_gui.ui.widgets.dialogs import Dialog
 
 SECONDS = 60
 ASLEEP_S = 30.0
-"""If so many seconds pass between two ticks, the computer slept meanwhile: what was chosen for the evening must not happen in the morning."""
+"""If this many seconds pass between two ticks, the computer slept meanwhile. What a person chose in the evening must not take effect in the morning."""
 
 TITLES = {Afterwards.CLOSE: "Close the program?", Afterwards.SLEEP: "Put the computer to sleep?"}
 _SOON = {Afterwards.CLOSE: "The program closes in {}.", Afterwards.SLEEP: "The computer goes to sleep in {}."}
