@@ -211,7 +211,7 @@ def test(args: argparse.Namespace, rest: list[str]) -> None:
     if args.windows:
         call(PYTHON, ROOT / "installer" / "build.py", "test", *rest)
         return
-    workers = str(min((os.cpu_count() or 1) + 2, 8))  # many tests wait more than they compute
+    workers = str(min((os.cpu_count() or 1) + 1, 6))  # many tests wait more than they compute
     which = [*(["-m", "not slow"] if args.fast else []), *(["--cov", "--cov-report=term:skip-covered"] if args.coverage else [])]
     options = rest or ["-n", workers, "--dist", "worksteal", "--durations=12", *which]
     with ThreadPoolExecutor() as beside:  # the one mostly loads and unpacks, the other computes

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import time
 from datetime import UTC, datetime, tzinfo
 from typing import Any
+
+from chorus_gui.core import untrusted
 
 MODULES = (
     "chorus_gui.app.unattended.run_report",
@@ -50,4 +53,8 @@ class Clock:
         patch.setattr(time, "time", self.time)
         patch.setattr(time, "time_ns", lambda: int(self.time() * 1_000_000) * 1000)
         for name in MODULES:
-            patch.setattr(importlib.import_module(name), "datetime", Now)
+            module = importlib.import_module(name)
+            for kind in vars(module).values():
+                if dataclasses.is_dataclass(kind):
+                    untrusted._hints(kind)  # they are kept, and must not be of this clock for the tests that follow in this process
+            patch.setattr(module, "datetime", Now)
