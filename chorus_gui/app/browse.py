@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from chorus_gui.app.outputs import check_output
 from chorus_gui.app.workspace import Workspace
 from chorus_gui.core import remote
 from chorus_gui.core.config.model import Config, PlaceKind
@@ -65,8 +66,9 @@ class Search:
 def fetch(workspace: Workspace, ctx: JobContext, path: str, target: Path) -> Moved:
     """Copy one file of the store to the file ``target``, which is replaced; its MD5 is compared.
 
-    Raises :class:`BlobNotFoundError`, :class:`UsageError` if this computer cannot hold it there, :class:`SourceUnreadableError`, :class:`StoreError`.
+    Raises :class:`BlobNotFoundError`, :class:`UsageError` if this computer cannot hold it there or the configuration needs the file that is there, :class:`SourceUnreadableError`, :class:`StoreError`.
     """
+    check_output(workspace.config, target, of_site=True)
     with workspace:
         store = workspace.store()
         blob = store.head(path)

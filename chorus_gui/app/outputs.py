@@ -11,13 +11,14 @@ from chorus_gui.core.errors import UsageError
 from chorus_gui.core.journal.backups import folder as copies_of
 
 
-def check_output(config: Config, file: Path) -> None:
+def check_output(config: Config, file: Path, *, of_site: bool = False) -> None:
     """Raises :class:`UsageError` if the file is one that the configuration needs (itself, a journal), or is where the files of the central
     store or of the site are, also if it is not there yet: the next submission would upload it.
 
-    In the site's folder, a place that no pattern matches can be used.
+    In the site's folder, a place that no pattern matches can be used.  ``of_site``: it is a file of the site, which can be brought back.
     """
-    what = next(_needed(config, _real(file)), "")
+    target = _real(file)
+    what = next(_needed(config, target), "") or ("" if of_site else next(_submitted(config, target), ""))
     if what:
         raise UsageError(f"“{file}” is {what}.", meaning="It was not changed.", remedy="Name another file.")
 
@@ -35,6 +36,10 @@ def _needed(config: Config, target: Path) -> Iterator[str]:
             yield "the journal, or belongs to it"
         if any(target.is_relative_to(_real(folder)) for folder in (own.with_name(own.name + SIDE_END), copies_of(own))):
             yield "a file that belongs to the journal"
+
+
+def _submitted(config: Config, target: Path) -> Iterator[str]:
+    """In which place for files that are submitted it is."""
     if config.central.folder is not None and target.is_relative_to(_real(config.central.folder)):
         yield "in the folder of the central store"
     for modality, site in config.sites.items():

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from chorus_gui.app import leaks
+from chorus_gui.app.outputs import check_output
 from chorus_gui.app.run import Done
 from chorus_gui.app.words import files
 from chorus_gui.app.workspace import Workspace
@@ -93,6 +94,8 @@ def download(
     def step(ctx: JobContext) -> Iterator[Moved | Refused]:
         store = workspace.store()
         plan = remote.plan_download(store, patterns, target, ctx, recursive=recursive, overwrite=overwrite)
+        for _, file in plan.files if overwrite else ():
+            check_output(workspace.config, file, of_site=True)
         yield from plan.refused
         yield from remote.download(store, plan, ctx)
 

@@ -12,6 +12,7 @@ import re
 import sys
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
@@ -21,10 +22,11 @@ import tomli_w
 
 from chorus_gui import __version__
 from chorus_gui.app.doctor.examine import examine, to_text
+from chorus_gui.app.outputs import check_output
 from chorus_gui.core import private
 from chorus_gui.core.config.hosts import Host, is_account
 from chorus_gui.core.config.keys import Key, Kind, dotted_keys
-from chorus_gui.core.config.load import load
+from chorus_gui.core.config.load import load, load_without_credentials
 from chorus_gui.core.config.model import Layout
 from chorus_gui.core.config.reading import detect_layout
 from chorus_gui.core.errors import ConfigError, JournalError, UsageError
@@ -68,8 +70,11 @@ CUT = "…"
 def write_bundle(file: Path, config: Path | None, ctx: JobContext, *, with_paths: bool = False) -> tuple[str, ...]:
     """Write the bundle, for this user alone, completely or not at all; the names in it.  ``config`` is the open configuration file.
 
-    Raises :class:`UsageError` if it cannot be written, or would replace a file that is not a support bundle.
+    Raises :class:`UsageError` if it cannot be written, would replace a file that is not a support bundle, or would be submitted.
     """
+    if config is not None:
+        with suppress(ConfigError):  # a configuration with problems is a reason for a bundle
+            check_output(load_without_credentials(config), file)
     try:
         if file.is_file() and file.stat().st_size and not _is_bundle(file):
             raise UsageError(

@@ -14,6 +14,7 @@ from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import ChangeKind, Grade, Tally
 from chorus_gui.ui import hold_actions, intents, journal_actions, readiness_actions, saving_actions
 from chorus_gui.ui.host import Host
+from chorus_gui.ui.saving_actions import save, spares
 from chorus_gui.ui.state import DoctorFacts, JobKind, ScanChoice, UndoList
 from chorus_gui.ui.words import KINDS, count_of, files_and_size, number
 
@@ -300,33 +301,29 @@ def _repair(host: Host, _: intents.Repair) -> None:
 # --- files for people -------------------------------------------------------------------------------------------------
 
 
-def _export(host: Host, file: Path, step: Callable[[JobContext], object]) -> None:
-    host.start(JobKind.EXPORT, f"Save {file.name}", step, lambda _: f"Saved {file}.", key="export")
-
-
 def _export_holds(host: Host, intent: intents.ExportHolds) -> None:
     workspace = host.workspace()
-    _export(host, intent.file, lambda _: exports.export_holds(workspace, intent.file))
+    save(host, intent.file, lambda _: exports.export_holds(workspace, intent.file))
 
 
 def _export_changes(host: Host, intent: intents.ExportChanges) -> None:
     workspace = host.workspace()
-    _export(host, intent.file, lambda ctx: exports.export_changes(workspace, intent.file, intent.query, ctx))
+    save(host, intent.file, lambda ctx: exports.export_changes(workspace, intent.file, intent.query, ctx))
 
 
 def _export_verify(host: Host, intent: intents.ExportVerify) -> None:
     local = host.workspace().config.journal.local
-    _export(host, intent.file, lambda _: exports.export_verify(local, intent.file, intent.results))
+    save(host, intent.file, lambda _: exports.export_verify(local, intent.file, intent.results))
 
 
 def _export_failures(host: Host, intent: intents.ExportFailures) -> None:
     failures = host.state.failures
-    _export(host, intent.file, lambda _: exports.export_failures(intent.file, failures))
+    save(host, intent.file, lambda _: exports.export_failures(intent.file, failures))
 
 
 def _export_file_list(host: Host, intent: intents.ExportFileList) -> None:
     workspace = host.workspace()
-    _export(host, intent.file, lambda ctx: exports.write_file_list(workspace, ctx, intent, local=True))
+    save(host, intent.file, lambda ctx: exports.write_file_list(workspace, ctx, intent, local=True))
 
 
 def _generate_script(host: Host, intent: intents.GenerateScript) -> None:
@@ -337,7 +334,8 @@ def _generate_script(host: Host, intent: intents.GenerateScript) -> None:
     def describe(done: Done[scripts.Written]) -> str:
         return scripts.sentences(done.value, intent)
 
-    host.start(JobKind.SCRIPT, f"Generate {intent.file.name}", lambda ctx: scripts.write(workspace, ctx, intent, local=True), describe)
+    write = spares(host, intent.file, lambda ctx: scripts.write(workspace, ctx, intent, local=True))
+    host.start(JobKind.SCRIPT, f"Generate {intent.file.name}", write, describe)
 
 
 def _show_script(host: Host, intent: intents.ShowScript) -> None:
@@ -351,7 +349,7 @@ def _support(host: Host, intent: intents.SupportBundle) -> None:
     from chorus_gui.app.support import write_bundle
 
     config = host.state.config_file
-    _export(host, intent.file, lambda ctx: write_bundle(intent.file, config, ctx, with_paths=intent.with_paths))
+    save(host, intent.file, lambda ctx: write_bundle(intent.file, config, ctx, with_paths=intent.with_paths))
 
 
 _ACTIONS: dict[type[intents.Intent], Callable[[Host, Any], None]] = {

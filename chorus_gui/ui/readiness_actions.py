@@ -13,6 +13,7 @@ from chorus_gui.core.passes import Pass
 from chorus_gui.ui import readiness_intents as intents
 from chorus_gui.ui.host import Host
 from chorus_gui.ui.intents import Intent
+from chorus_gui.ui.saving_actions import save
 from chorus_gui.ui.state import JobKind
 from chorus_gui.ui.words import agree, count_of
 
@@ -73,13 +74,7 @@ def _unshared(changed: leaks.Changed) -> str:
 
 def _export(host: Host, intent: intents.ExportReadiness) -> None:
     config = host.workspace().config
-    host.start(
-        JobKind.EXPORT,
-        f"Save {intent.file.name}",
-        lambda ctx: readiness_facts.export(config, intent.file, ctx),
-        lambda _: f"Saved {intent.file}.",
-        key="export",
-    )
+    save(host, intent.file, lambda ctx: readiness_facts.export(config, intent.file, ctx))
 
 
 ACTIONS: dict[type[Intent], Callable[[Host, Any], None]] = {

@@ -3,15 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 from chorus_gui.app import browse, charts, exports
+from chorus_gui.app.outputs import check_output
 from chorus_gui.core.errors import UsageError
+from chorus_gui.core.job import JobContext
 from chorus_gui.ui import saving_intents as intents
 from chorus_gui.ui import words
 from chorus_gui.ui.host import Host
 from chorus_gui.ui.intents import Intent
 from chorus_gui.ui.state import JobKind
+
+T = TypeVar("T")
+
+
+def spares(host: Host, file: Path, step: Callable[[JobContext], T]) -> Callable[[JobContext], T]:
+    """The step, which writes a file for a person, but over nothing that the open configuration needs.  It then raises :class:`UsageError`."""
+    config = host.state.config
+
+    def checked(ctx: JobContext) -> T:
+        if config is not None:
+            check_output(config, file)
+        return step(ctx)
+
+    return checked
+
+
+def save(host: Host, file: Path, step: Callable[[JobContext], T], said: Callable[[T], str] | None = None) -> None:
+    """Start the job that writes a file for a person; ``said``: the sentence about its result."""
+    host.start(JobKind.EXPORT, f"Save {file.name}", spares(host, file, step), said or (lambda _: f"Saved {file}."), key="export")
 
 
 def _download(host: Host, intent: intents.DownloadFile) -> None:
@@ -24,27 +46,26 @@ def _download(host: Host, intent: intents.DownloadFile) -> None:
         return f"Saved {moved.local}. {checked}"
 
     title = f"Download {intent.path.rpartition('/')[2]}"
-    host.start(JobKind.DOWNLOAD, title, lambda ctx: browse.fetch(workspace, ctx, intent.path, intent.file), describe, key="download")
+    host.start(
+        JobKind.DOWNLOAD,
+        title,
+        lambda ctx: browse.fetch(workspace, ctx, intent.path, intent.file),
+        describe,
+        key="download",
+    )
 
 
 def _export_chart(host: Host, intent: intents.ExportChart) -> None:
-    host.start(
-        JobKind.EXPORT,
-        f"Save {intent.file.name}",
+    save(
+        host,
+        intent.file,
         lambda ctx: charts.write(intent.chart, intent.file, ctx),
         lambda count: f"Saved {words.count_of(count, 'line')} to {intent.file}.",
-        key="export",
     )
 
 
 def _save_picture(host: Host, intent: intents.SavePicture) -> None:
-    host.start(
-        JobKind.EXPORT,
-        f"Save {intent.file.name}",
-        lambda _: exports.write_picture(intent.file, intent.picture),
-        lambda _: f"Saved {intent.file}.",
-        key="export",
-    )
+    save(host, intent.file, lambda _: exports.write_picture(intent.file, intent.picture))
 
 
 ACTIONS: dict[type[Intent], Callable[[Host, Any], None]] = {

@@ -131,3 +131,24 @@ def test_a_support_bundle_replaces_no_zip_file_of_the_site(world: World, run: Ru
     before = file.read_bytes()
     status, said = run(world, "support-bundle", str(file))
     assert (status, file.read_bytes()) == (2, before), said
+
+
+def test_a_support_bundle_is_not_written_where_it_would_be_submitted(world: World, run: Run) -> None:
+    world.put("1001/Images/a.dcm", "image")
+    file = world.site / "1001/Images/help.zip"
+    status, said = run(world, "support-bundle", str(file))
+    assert status == 2, said
+    assert not file.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "status"), [("journal.db", 2), ("config.toml", 2), ("site/OMOP/person.csv", 0), ("site/1001/Images/b.dcm", 0)]
+)
+def test_a_download_replaces_files_of_the_site_and_nothing_that_the_program_needs(name: str, status: int, world: World, run: Run) -> None:
+    """Also with --overwrite: a journal that is a table has no history."""
+    file = world.base / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    before = file.read_bytes() if file.exists() else None
+    found, said = run(world, "remote", "download", "--overwrite", "v1/OMOP/person.csv", str(file))
+    assert found == status, said
+    assert (file.read_bytes() == before) or status == 0

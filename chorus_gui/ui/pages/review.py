@@ -344,7 +344,10 @@ class ReviewPage(Page):
     def _still(self, review: ReviewFacts) -> bool:
         """What was asked about ``review`` can be done: it is still the one that is shown, and no job changes it."""
         now = self._state.review
-        return now is not None and now.revision == review.revision and not self._state.busy
+        same = now is not None and now.revision == review.revision and not self._state.busy
+        if not same:
+            self.area.shown.setText("The review has changed meanwhile. Select the lines again.")
+        return same
 
     def _hold_node(self, node: TreeNode) -> None:
         review, query = self.area.tree_model.shown
