@@ -6,6 +6,7 @@ than :data:`PATIENCE_S`.
 
 from __future__ import annotations
 
+import logging
 import os
 import queue
 import sqlite3
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 PATIENCE_S = 5.0
 """Seconds after which the list says of a configuration that it does not answer."""
 _LOOK_S = 0.05
+_log = logging.getLogger("chorus")
 
 
 class Presence(Enum):
@@ -188,9 +190,10 @@ def _answer_of(one: Listed, runs: Runs, read: Callable[[Listed, Runs], SiteFacts
     def work() -> None:
         try:
             found = read(one, runs)
-        except BaseException as error:  # noqa: BLE001 - whoever waits for the answer gets it
-            answer.set_exception(error)
-        else:
+        except Exception:  # noqa: BLE001 - of one site: the others are shown
+            _log.exception("a site of the list could not be read")
+            found = SiteFacts(one, Presence.FAULTY, "Could not find out more because of an error of the program. The log has the details.")
+        try:
             answer.set_result(found)
         finally:
             with _guard:

@@ -314,3 +314,16 @@ def test_a_scan_that_runs_now_does_not_hold_up_the_list(world: World) -> None:
         assert not thread.is_alive(), "it waits for the scan"
     (found,) = answer
     assert (found.presence, found.last) == (Presence.FOUND, None)
+
+
+def test_an_error_of_the_program_about_one_site_does_not_hide_the_others(tmp_path: Path) -> None:
+    bad, good = Listed(tmp_path / "bad.toml", 1), Listed(tmp_path / "good.toml", 2)
+
+    def read(one: Listed, runs: Runs) -> SiteFacts:
+        del runs
+        if one == bad:
+            raise RuntimeError("not expected")
+        return SiteFacts(one, Presence.FOUND)
+
+    found = Look((bad, good), read=read).all(JobContext())
+    assert {one.name: facts.presence for one, facts in found.items()} == {"bad.toml": Presence.FAULTY, "good.toml": Presence.FOUND}

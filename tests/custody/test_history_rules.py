@@ -25,6 +25,7 @@ from chorus_gui.core.custody.history_check import (
     others,
     require,
 )
+from chorus_gui.core.errors import JournalError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal import backups
 from chorus_gui.core.journal.store import Journal
@@ -306,3 +307,15 @@ def test_only_a_kept_copy_can_be_named_in_a_restore(tmp_path: Path, kept: bool) 
     assert ("journal restore copy.db" in said) is kept
     assert "journal recover" in said
     assert "journal restore" not in str(LessHistoryError(USED, COPY))
+
+
+def test_kept_copies_that_cannot_be_listed_do_not_stop_what_a_person_accepts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_: Path) -> None:
+        raise JournalError("The folder cannot be read.")
+
+    monkeypatch.setattr(backups, "newest", refused)
+    file = tmp_path / "history.json"
+    history_check.remember(file, USED, accepted=tmp_path / "journal.db")
+    found = history_check.remembered(file)
+    assert found is not None
+    assert found.accepted is not None

@@ -160,6 +160,19 @@ def test_listing_shows_what_cannot_be_read(sample, tmp_path):
     assert [(b.readable, b.at.year) for b in listing(path)][1:] == [(False, 2021), (True, 2020)]
 
 
+def test_a_name_with_digits_that_are_no_moment_stops_nothing(sample):
+    """Somebody can rename a copy: the list of all copies, and a journal that is set aside, ended with an error of the program."""
+    path = sample(2, "upload_1")
+    good = keep(path)
+    assert good is not None
+    odd = backups.folder(path) / "journal-99999999999999.db"
+    shutil.copy(good, odd)
+    assert [copy.readable for copy in listing(path) if copy.path == odd] == [True]
+    newest = backups.newest(path)
+    assert newest is not None
+    assert newest.strftime("%Y%m%d%H%M%S") in good.name
+
+
 @pytest.mark.parametrize("step", ["update_1", "upload_1", "update_2", "upload_2"])
 def test_upgrade_of_the_samples(sample, dump, step):
     path = sample(1, step)

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from chorus_gui.core import private
-from chorus_gui.core.errors import CustodyError
+from chorus_gui.core.errors import CustodyError, JournalError
 from chorus_gui.core.folders import patiently
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal import backups
@@ -168,7 +168,11 @@ def remember(file: Path, used: Known, *, accepted: Path | None = None) -> None:
     """
     now = datetime.now(UTC)
     before = remembered(file)
-    until = max(now, backups.newest(accepted) or now) if accepted else before.accepted if before else None
+    until = before.accepted if before else None
+    if accepted is not None:
+        until = now
+        with suppress(JournalError):  # their folder cannot be read
+            until = max(now, backups.newest(accepted) or now)
     values = {
         "uploaded": used.uploaded,
         "files": used.files,

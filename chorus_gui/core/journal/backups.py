@@ -211,7 +211,7 @@ def describe(path: Path, *, insist: bool = False) -> Backup:
     """
     found = _KINDS.fullmatch(path.name)
     stat = path.stat()
-    at = datetime.strptime(found["stamp"], _STAMP).replace(tzinfo=UTC) if found else datetime.fromtimestamp(stat.st_mtime, UTC)
+    at = (found and _moment(found["stamp"])) or datetime.fromtimestamp(stat.st_mtime, UTC)
     try:
         if packed.is_packed(path):
             with opening.translated(path):
@@ -310,8 +310,16 @@ def _sorted(journal: Path, *, ordinary: bool = False) -> list[Path]:
 
 def newest(journal: Path) -> datetime | None:
     """When the newest kept copy was made, as its name says; None if there is none."""
-    stamp = max((stamp for stamp, _, _ in _found(folder(journal))), default=None)
-    return datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC) if stamp else None
+    with opening.translated(journal):
+        return max((moment for stamp, _, _ in _found(folder(journal)) if (moment := _moment(stamp)) is not None), default=None)
+
+
+def _moment(stamp: str) -> datetime | None:
+    """None for 14 digits that are no moment: somebody renamed the file."""
+    try:
+        return datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def _found(place: Path) -> list[tuple[str, int, Path]]:
