@@ -334,9 +334,10 @@ def history(args: argparse.Namespace, base: Path) -> list[Felt]:
     for place in range(page.tabs.count()):
         title = page.tabs.tabText(place).replace("&", "")
         feel(f"tab {title}", partial(page.tabs.setCurrentIndex, place), partial(page.tabs.setCurrentIndex, 0 if place else 1))
-    for place, view in ((0, page.versions.view), (2, page.commands.view)):
-        page.tabs.setCurrentIndex(place)
-        title, model = page.tabs.tabText(place).replace("&", ""), view.model()
+    for tab in (page.versions, page.commands):
+        page.tabs.setCurrentWidget(tab)
+        view, title = tab.view, page.tabs.tabText(page.tabs.indexOf(tab)).replace("&", "")
+        model = view.model()
         for number in range(model.columnCount()):
             name = model.headerData(number, Qt.Orientation.Horizontal)
             feel(f"{title}: sort by {name}", partial(view.sortByColumn, number, Qt.SortOrder.AscendingOrder))
