@@ -224,7 +224,7 @@ def sentences(found: VerifyFacts, *, repairing: bool = False, window: bool = Fal
     ``repairing``: they were uploaded again if possible.
     """
     if not found.counts:
-        return ["Nothing to verify: no files in this selection have been uploaded."]
+        return [f"Nothing to {'repair' if repairing else 'verify'}: no files in this selection have been uploaded."]
     compared = found.total - found.unchecked_total
     said = [f"Compared {files(compared)} with the journal, {COMPARED[found.reread]}."]
     if found.partial and not repairing:

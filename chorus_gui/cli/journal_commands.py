@@ -127,6 +127,10 @@ def run_list(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[
                 for c in found.counts
             ],
         )
+        if not found.counts:
+            report.say(
+                "No version has such files." if args.version or args.modalities else "No versions yet. The first submission adds one."
+            )
         for outdated in (one for one in found.complete.values() if one.why):
             report.warn(f"The completion marker of version {outdated.version} is outdated. {outdated.why}")
         report.json(

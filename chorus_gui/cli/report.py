@@ -102,8 +102,8 @@ class Report:
         self._result(f"{'' if comma.startswith(chr(10)) else chr(10) + '  '}],\n{rest[2:]}\n")
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str = "") -> None:
-        """A table: drawn on a terminal, in aligned columns when piped.  Columns named ">…" are aligned right."""
-        if self.as_json:
+        """A table in aligned columns, and nothing without rows.  Columns named ">…" are aligned right."""
+        if self.as_json or not rows:
             return
         names = [name.lstrip(">") for name in columns]
         cells = [[_cell(value) for value in row] for row in rows]

@@ -127,6 +127,22 @@ def test_a_hook_that_is_not_there_is_a_warning(cli: CommandLine, world: World) -
     assert "The program “/nowhere/tell” failed. It could not be started" in ended.said
 
 
+ENDLESS = """\
+import sys
+while True:
+    sys.stdout.write("x" * 100_000)
+# {out!r} {code}
+"""
+
+
+def test_a_hook_that_prints_without_end_is_stopped(cli: CommandLine, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notifying, "PRINTED", 3_000_000)
+    hook(world, body=ENDLESS, more="hook_seconds = 3600")
+    ended = run(cli, world)
+    assert ended.status == Status.DONE
+    assert "It printed more than 3 MB, and was stopped." in ended.said
+
+
 SLOW = """\
 import subprocess, sys, time
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(200)"])

@@ -274,12 +274,19 @@ def test_the_store_must_not_lie_in_the_site() -> None:
     assert parse(FOLDERS.replace('path = "site"', 'path = "store/site"')).central.text == "store"
 
 
+def test_a_folder_one_table_too_high_is_named() -> None:
+    fault = the_fault(FOLDERS.replace("[site_path.default]", "[site_path]"))
+    assert "its key is in [site_path] itself" in str(fault)
+    assert "Write [site_path.default] in place of [site_path]." in str(fault)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         (FOLDERS + "[configuration]\npage_sise = 5\n", "configuration.page_sise (line 6): The key is unknown. It has no effect, and stays in the file. Did you mean “page_size”?"),
         (FOLDERS + '[journal]\nlimit = "4 MB/s"\n', "journal.limit (line 6): The key has no effect here. Its place is “configuration.limit”."),
         (FOLDERS + "page_size = 5\n", "site_path.default.page_size (line 5): The key has no effect here. Its place is “configuration.page_size”."),
+        (FOLDERS.replace("[site_path.default]", "[site_path]\npattern = 'x'\n[site_path.default]"), "site_path.pattern (line 4): The key has no effect here. Its place is “site_path.default.pattern”."),
         (FOLDERS + "[whatever]\nx = 1\n", "whatever (line 5): The key is unknown"),
         (FOLDERS + "[sites]\nx = 1\n", "sites (line 5): The key is unknown"),
         (FOLDERS + '[site_path.Genomics]\npath = "g"\n', "site_path.Genomics (line 5): The key is unknown"),

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -27,6 +28,10 @@ _BY_CMD = (".bat", ".cmd")
 """Windows runs these with cmd, whose rules for arguments nobody can quote for; they read the environment."""
 OUTPUT = 500
 """Characters of a hook's output that the log has if it fails."""
+PRINTED = 100_000_000
+"""Bytes that a hook may print: they are kept in a temporary file until it ends."""
+LOOK_S = 0.2
+"""Seconds between two looks at how much a hook has printed."""
 
 
 def notify(config: Config, report: RunReport, file: Path) -> list[str]:
@@ -108,10 +113,13 @@ def _started(command: list[str], environment: dict[str, str], seconds: float, ou
         close_fds=True,
     )
     try:
-        code = process.wait(seconds)
+        code = _waited(process, seconds, output)
     except subprocess.TimeoutExpired:
         _end(process)
         return f"It did not end within {seconds:.0f} seconds, and was stopped."
+    except OverflowError:
+        _end(process)
+        return f"It printed more than {PRINTED // 1_000_000} MB, and was stopped."
     except BaseException:
         _end(process)
         raise
@@ -122,6 +130,20 @@ def _started(command: list[str], environment: dict[str, str], seconds: float, ou
         said = os.read(output, 4 * OUTPUT).decode("utf-8", "replace")[-OUTPUT:]
         _log.warning("the hook said: %s", redact(said))
     return f"It ended with exit status {code}. The log has the end of its output."
+
+
+def _waited(process: subprocess.Popen[bytes], seconds: float, output: int) -> int:
+    """The exit status.  Raises :class:`subprocess.TimeoutExpired`, and :class:`OverflowError` for output that would fill the disk."""
+    end = time.monotonic() + seconds
+    while True:
+        left = end - time.monotonic()
+        try:
+            return process.wait(max(0.0, min(left, LOOK_S)))
+        except subprocess.TimeoutExpired:
+            if os.fstat(output).st_size > PRINTED:
+                raise OverflowError from None
+            if left <= LOOK_S:
+                raise
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -76,6 +76,8 @@ def _unknown(reading: Reading, table: str, key: str, dotted: str, names: list[st
         )
         return
     homes = [name for name in names if name.rpartition(".")[2] == key.lower()]
+    below = f"{table}.{DEFAULT}.{key.lower()}"  # the table of all modalities
+    homes = [below] if below in homes else homes
     if len(homes) == 1 and not suggestion:
         reading.findings.warn(dotted, f"The key has no effect here. Its place is “{homes[0]}”.")
         return

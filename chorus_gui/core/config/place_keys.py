@@ -72,6 +72,10 @@ class Places:
                 "The folder is missing: in this layout nothing is taken from the default table if a modality has its own table.",
                 "Repeat the path here, or remove the modality's table.",
             )
+        elif isinstance(self.reading.table("site_path").get("path"), str):
+            default.fault(
+                "The site's folder is missing: its key is in [site_path] itself.", "Write [site_path.default] in place of [site_path]."
+            )
         else:
             default.fault("The site's folder is missing.", "Enter it here, or add a table with a path for every modality.")
         return None
