@@ -163,6 +163,20 @@ def test_the_readme_names_every_command(texts: dict[str, str]) -> None:
     assert sorted(command for command in _commands(build_parser()) if command not in named) == []
 
 
+def test_the_readme_names_every_command_that_leaves_a_receipt(texts: dict[str, str]) -> None:
+    """A command leaves one if it is run with ``receipt=`` (``app/run.py``)."""
+    leaving: set[str] = set()
+    for name, text in texts.items():
+        for call in ast.walk(ast.parse(text)) if re.fullmatch(r"chorus_gui/app/\w+\.py", name) else ():
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "Command":
+                kinds = [word.value.value for word in call.keywords if word.arg == "receipt" and isinstance(word.value, ast.Constant)]
+                titles = [word.value for word in call.args[:1] if isinstance(word, ast.Constant)]
+                leaving |= {str(title) for title in titles if kinds}
+    assert len(leaving) > 6
+    said = texts["README.md"].partition("These commands leave a receipt")[2].partition("They leave one")[0]
+    assert sorted(name for name in leaving if f"`{name}`" not in said and not name.startswith("file mark_as_")) == []
+
+
 def _commands(parser: argparse.ArgumentParser, before: str = "") -> Iterator[str]:
     """Every command that a person can give: “journal check”, not the group; none that help hides."""
     groups = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
