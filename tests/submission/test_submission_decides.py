@@ -24,10 +24,8 @@ from chorus_gui.core.review.holds import Holds, hold_back
 from chorus_gui.core.review.staging import Staging
 from chorus_gui.core.review.values import Hold, Query
 from chorus_gui.core.storage.local import LocalStore
-from chorus_gui.core.submission import commit
 from chorus_gui.core.submission import submit as submit_module
 from chorus_gui.core.submission.approved import Approved
-from chorus_gui.core.submission.commit import Batch
 from chorus_gui.core.submission.run_result import RunResult
 from chorus_gui.core.submission.submit import record, remember, submit
 from chorus_gui.core.transfer.verify import VerifyResult
@@ -282,45 +280,6 @@ def test_an_error_that_stops_the_upload_leaves_what_was_confirmed(world: World) 
     assert sent
     assert {path for path in names if path in world.active()} == sent
     world.check_truth()
-
-
-class _Journal:
-    def __init__(self) -> None:
-        self.commits: list[int] = []
-
-    def commit(self, entries: list[Entry]) -> None:
-        self.commits.append(len(entries))
-
-
-def test_a_proof_waits_a_second_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [100.0]
-    monkeypatch.setattr(commit.time, "monotonic", lambda: now[0])
-    journal, done = _Journal(), list[list[str]]()
-    with Batch[str](journal, 3, done.append) as batch:  # type: ignore[arg-type]
-        batch.add(Entry(Action.CLOSE), "a")
-        now[0] += 0.9
-        batch.tick()
-        assert journal.commits == []
-        now[0] += 0.1
-        batch.tick()
-        assert (journal.commits, done) == ([1], [["a"]])
-        now[0] += 10
-        batch.add(Entry(Action.CLOSE), "b")
-        assert journal.commits == [1], "its second begins when it comes"
-        batch.add(Entry(Action.CLOSE), "c")
-        batch.add(Entry(Action.CLOSE), "d")
-        assert journal.commits == [1, 3], "a full page does not wait"
-        batch.add(Entry(Action.CLOSE), "e")
-    assert journal.commits == [1, 3, 1], "what waits at the end is committed"
-    assert done == [["a"], ["b", "c", "d"], ["e"]]
-
-
-def test_what_waits_is_committed_when_the_work_is_stopped() -> None:
-    journal = _Journal()
-    batch = Batch[str](journal, 3, lambda what: None)  # type: ignore[arg-type]
-    batch.add(Entry(Action.CLOSE), "a")
-    batch.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
-    assert journal.commits == [1]
 
 
 class MarkedStore(SpiedStore):
