@@ -13,6 +13,7 @@ from chorus_gui.core.custody.sides import CustodyConflictError, Side, Sides
 from chorus_gui.core.custody.state import State
 from chorus_gui.core.errors import CustodyError, UsageError
 from chorus_gui.core.job import JobContext
+from chorus_gui.core.shown import argument
 
 if TYPE_CHECKING:
     from chorus_gui.core.custody.checkout import Held
@@ -83,7 +84,7 @@ def continue_or_check_out(workspace: Workspace, ctx: JobContext) -> tuple[str, .
             if state.memory.local != str(home.local):
                 raise CustodyError(
                     f"The journal is checked out to {state.memory.local}, not to {home.local}.",
-                    remedy=f"Check it in first: chorus-upload journal checkin --local-journal {state.memory.local}",
+                    remedy=f"Check it in first: “chorus-upload journal checkin --local-journal {argument(state.memory.local)}”.",
                 )
             return (f"{state.describe()} This script continues with it.",)
         return _taken(home, checkout(home, ctx))

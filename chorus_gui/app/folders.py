@@ -31,7 +31,7 @@ FOLDERS = ("staging", "verify", "readiness", "receipts", "shared-receipts", "cus
 
 
 FORGOTTEN = (
-    "If checks found leaks of patient data, only their number is kept for each rule. Nothing more is submitted until the same pass of “readiness” has "
+    "If checks found leaks of patient data, only their number is kept for each rule. Nothing more is submitted until the same pass of the readiness check has "
     "checked the whole site again."
 )
 """What a person has to know who removes the reviews: the list of leaks names files, so it goes with them."""

@@ -215,7 +215,7 @@ def _known(rule: str, ids: Sequence[str]) -> str:
     for id_ in ids:
         if id_.lower() == rule.strip().lower():
             return id_
-    raise UsageError(f"There is no rule “{rule}”.", remedy="“chorus-upload readiness --list-rules” prints all rules.")
+    raise UsageError(f"There is no rule “{rule}”.", remedy="“chorus-upload readiness --list-rules” shows all rules.")
 
 
 # --- what a review would send -------------------------------------------------------------------------------------------

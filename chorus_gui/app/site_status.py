@@ -424,7 +424,7 @@ def submission_warnings(known: Known) -> list[str]:
         out.append(f"{plural(held, 'change')} {agree(held, 'is', 'are')} held back.")
     if review is not None and not review.stale and (leaks := review.leaks + review.pending_leaks):
         has = agree(leaks, "has", "have")
-        out.append(f"{plural(leaks, 'file')} to upload {has} a leak of patient data: see the Readiness page, or “chorus-upload leak list”.")
+        out.append(f"{plural(leaks, 'file')} to upload {has} a leak of patient data: see “chorus-upload leak list”.")
     if review is not None and not review.stale and review.forgotten_leaks:
         out.append(review.forgotten_leaks)
     if journal is not None and journal.stays.files:

@@ -34,6 +34,7 @@ from chorus_gui.core.redact import redact
 from chorus_gui.core.timetable import parse_limit
 from chorus_gui.ui import actions, intents, job_intents, site_intents
 from chorus_gui.ui.afterwards import AfterJobs
+from chorus_gui.ui.in_window import use_configuration
 from chorus_gui.ui.job_end import job_end, succeeded
 from chorus_gui.ui.jobs import Job, Jobs, Reader, Step
 from chorus_gui.ui.outside import Outside
@@ -278,6 +279,7 @@ class Session(QObject):
         """Hold another workspace.  Jobs and readers of the previous one hold it themselves, until they end."""
         if workspace is not None:
             workspace.__enter__()
+        use_configuration(workspace.config.file if workspace else None)
         before, self._workspace = self._workspace, workspace
         if before is not None:
             before.__exit__(None, None, None)

@@ -11,6 +11,7 @@ from PySide6.QtGui import Qt as Gui
 from PySide6.QtWidgets import QLabel
 
 from chorus_gui.core.shown import one_line
+from chorus_gui.ui.in_window import in_window
 
 _GAP = "\u200b"
 """Has no width.  After the “<” of a tag it makes Qt take the tag for text."""
@@ -29,8 +30,11 @@ Data = Callable[..., Any]
 
 
 def plain_text(text: str) -> str:
-    """For tooltips, status tips, message boxes, notifications and labels.  Line breaks stay; a name's own are gone by then."""
-    text = "\n".join(one_line(line) for line in text.split("\n"))
+    """For tooltips, status tips, message boxes, notifications and labels.  Line breaks stay; a name's own are gone by then.
+
+    What a person can do is said with the window's words (:func:`~chorus_gui.ui.in_window.in_window`).
+    """
+    text = "\n".join(one_line(line) for line in in_window(text).split("\n"))
     if Gui.mightBeRichText(text):
         text = text.replace("<", "<" + _GAP).replace("&lt;", "&" + _GAP + "lt;")
     return text

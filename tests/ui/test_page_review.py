@@ -25,6 +25,7 @@ from chorus_gui.core.model import Approval, ChangeKind, Grade, Mode, Tally
 from chorus_gui.core.review.values import CloudReading
 from chorus_gui.ui import intents
 from chorus_gui.ui.dialogs.approve import ApproveDialog
+from chorus_gui.ui.in_window import in_window
 from chorus_gui.ui.models.columns import DESTINATION, KIND, MODIFIED, PATH, SIZE
 from chorus_gui.ui.models.pending import PATH as PENDING_PATH
 from chorus_gui.ui.models.pending import VERSION as PENDING_VERSION
@@ -909,7 +910,7 @@ def test_an_entry_without_its_file_can_be_marked_as_deleted(
     assert page.area.hold_button.isEnabled()
     change = page.area.current()
     assert change is not None
-    assert "Mark as deleted…" in change.note  # the button has the name that the note says
+    assert "“Mark as deleted…” on the Review page" in in_window(change.note)  # the button has the name that the note says
     assert page.area.details.mark.text().replace("&", "") == "Mark as deleted…"
     qtbot.mouseClick(page.area.details.mark, Qt.MouseButton.LeftButton)
     dialog = page.findChild(ConfirmDialog)

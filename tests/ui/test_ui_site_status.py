@@ -17,6 +17,7 @@ from chorus_gui.app.site_status import Action, site_status
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import ChangeKind, Grade, Mode
 from chorus_gui.ui import intents
+from chorus_gui.ui.in_window import in_window
 from chorus_gui.ui.main_window import MainWindow
 from chorus_gui.ui.notify import Notifier
 from chorus_gui.ui.pages.overview import OverviewPage
@@ -67,13 +68,13 @@ def assert_said_everywhere(window: MainWindow) -> None:
     assert status is not None
     page = overview(window)
     assert page.title.text() == status.headline
-    assert page.lead.text() == " ".join((status.text, *status.warnings))
+    assert page.lead.text() == in_window(" ".join((status.text, *status.warnings)))
     assert window.windowTitle().endswith(f"{status.headline} – CHoRUS Upload")
     assert window.top.status.accessibleName() == f"Status: {status.headline}"
     assert window.top.status.property("chip") == status.grade.value
     assert status.headline.rstrip("…") in window.notifier._status
     for card, step in zip(page.cards, status.steps, strict=True):
-        assert card.accessibleName().endswith(step.text)
+        assert card.accessibleName().endswith(in_window(step.text))
 
 
 # --- bad news is never green --------------------------------------------------------------------------------------------

@@ -148,8 +148,12 @@ class _Azure:
             return "", f" {error.what}"
 
     def _missing(self, name: str, problem: str) -> None:
-        store = f"store it in {keychain.title()} with “chorus-upload credential set --place PLACE” (central, journal or the modality)"
-        self._fault(name, problem, f"Paste it here, or set {name.upper()}, or {store}.")
+        self._fault(
+            name,
+            problem,
+            f"Paste it here, or set {name.upper()}, or store it in {keychain.title()} with “chorus-upload credential set --place PLACE” "
+            "(central, journal or the modality).",
+        )
 
     def _connection(self, text: str) -> Mapping[str, str]:
         parts = connection_parts(text) if text else {}

@@ -242,8 +242,7 @@ def untrusted(host: Host, kind: PlaceKind = PlaceKind.AZURE, *, site: bool = Fal
         f"“{host.name}” is not a known server, and nobody confirmed it on this computer.",
         host.name,
         meaning=f"{named} It would receive your credentials{gets}. Nothing was sent.",
-        remedy=f"Ask {people} if this address is right. If it is, run the command once with “--trust-host {host.name}”, "
-        "or open the configuration in the window and confirm the server.",
+        remedy=f"Ask {people} if this address is right. If it is, run the command once with “--trust-host {host.name}”.",
     )
 
 

@@ -135,13 +135,13 @@ _KEYS: tuple[Key, ...] = (
         "rules",
         "configuration.rules",
         Kind.PATH,
-        "If empty, the rules of the program. Otherwise a file with another version of the rules for “readiness”.",
+        "If empty, the rules of the program. Otherwise a file with another version of the rules for the readiness check.",
     ),
     _same(
         "rules_off",
         "configuration.rules_off",
         Kind.REASONS,
-        "Rules that “readiness” does not check on this site, each with a reason, separated by semicolons, such as P8: the privacy office allows it.",
+        "Rules that the readiness check leaves out on this site, each with a reason, separated by semicolons, such as P8: the privacy office allows it.",
     ),
     _same(
         "page_size",

@@ -28,7 +28,7 @@ def read_rules(reading: Reading, folder: Path) -> tuple[Path | None, dict[str, s
     if known is not None:
         for id_, meant in rules.unknown(known, list(reasons)):
             hint = f"Did you mean “{meant}”? " if meant else ""
-            off.fault(f"There is no rule {quote(id_)}.", f"{hint}“chorus-upload readiness --list-rules” prints all rules.")
+            off.fault(f"There is no rule {quote(id_)}.", f"{hint}“chorus-upload readiness --list-rules” shows all rules.")
     return file, reasons
 
 
@@ -61,6 +61,6 @@ def chosen(file: Path | None, off: Mapping[str, str]) -> RuleSet:
         id_, meant = missing[0]
         raise ConfigError(
             f"The configuration switches off the rule “{id_}”, but there is no such rule.",
-            remedy=f"Did you mean “{meant}”?" if meant else "“chorus-upload readiness --list-rules” prints all rules.",
+            remedy=f"Did you mean “{meant}”?" if meant else "“chorus-upload readiness --list-rules” shows all rules.",
         )
     return found.without(off)

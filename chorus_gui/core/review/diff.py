@@ -34,13 +34,13 @@ _KEPT = [field.name for field in fields(Row) if field.name not in ("file_id", "m
 """What a change keeps of its row, as old_…; the row's id is old_id, modality and path are the change's own."""
 _OLD = {"old_id": "w.file_id", **{f"old_{name}": f"w.{name}" for name in _KEPT}}
 LOST = (
-    "It is recorded and not uploaded, and no longer on the site. Put it back and scan again, or mark it as deleted: with "
-    "“chorus-upload file mark_as_deleted --file PATH”, or with “Mark as deleted…” on the Review page."
+    "It is recorded and not uploaded, and no longer on the site. Put it back and scan again, or mark it as deleted with "
+    "“chorus-upload file mark_as_deleted --file PATH”."
 )
 """The note of a pending file that is gone where a missing file does not count as deleted: it can never be uploaded."""
 LEFT_OUT = (
     "It is in the journal, and “exclude” in the configuration leaves it out now. To keep submitting it, change “exclude”. Otherwise mark it as "
-    "deleted: with “chorus-upload file mark_as_deleted --file PATH”, or with “Mark as deleted…” on the Review page. To leave its entry, hold it back."
+    "deleted with “chorus-upload file mark_as_deleted --file PATH”. To leave its entry, hold it back."
 )
 """The note of an entry that a new pattern of the configuration matches."""
 

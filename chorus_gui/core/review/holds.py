@@ -124,8 +124,7 @@ class Holds:
                     raise ReviewError(
                         f"The held-back list would be too long to be shared: {len(made.entries):,} entries, released ones included.",
                         meaning="Nothing was held back.",
-                        remedy="Hold back whole patients instead: on the Review page, select Folders, then the box of each patient. "
-                        "On the command line, use “hold add --patient ID”.",
+                        remedy="Hold back whole patients instead: use “hold add --patient ID”.",
                     )
                 self._save(known, made)
             return len(new)

@@ -7,7 +7,7 @@ from chorus_gui.core.model import Failure, Item, Level
 from chorus_gui.core.storage.base import BlobInfo, FileReader, SourceStat
 from chorus_gui.core.storage.digests import is_md5
 
-READ_AGAIN = "submit again (“chorus-upload submit”, or “Scan the site” in the window): the scan reads this file, and shows it as updated"
+READ_AGAIN = "submit again (“chorus-upload submit”): the scan reads this file, and shows it as updated"
 """What makes a file right whose content alone changed."""
 
 

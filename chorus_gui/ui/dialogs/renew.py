@@ -13,6 +13,7 @@ from chorus_gui.core.config.credentials import AccessKey, AuthMode, AwsKeys, Cre
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.waiting import Waiting
 from chorus_gui.ui import intents
+from chorus_gui.ui.in_window import in_window
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import FormRow, button, column, label, row
 from chorus_gui.ui.widgets.dialogs import Dialog
@@ -78,7 +79,7 @@ class RenewDialog(Dialog):
         if waiting is None or waiting.credential != self._where:
             self.close()
         else:
-            self.text.setText(waiting.text)
+            self.text.setText(in_window(waiting.text, "below"))
 
     def _read(self) -> None:
         if self._keys is not None:

@@ -12,6 +12,7 @@ from chorus_gui.app.draft import Draft, Where
 from chorus_gui.core.config.keys import DEFAULT
 from chorus_gui.core.errors import Fault
 from chorus_gui.core.model import Finding, Grade
+from chorus_gui.ui.in_window import in_window
 from chorus_gui.ui.pages.configuration_words import title
 from chorus_gui.ui.shown import button_text
 from chorus_gui.ui.theme import SPACE
@@ -65,7 +66,7 @@ class FindingCard(QFrame):
         line = row(top, message, space=SPACE, margins=(SPACE + 2, SPACE, SPACE + 2, SPACE))
         line.setStretch(1, 1)
         self.setLayout(line)
-        self.setAccessibleName(f"{grade.value}: {heading} {text}")
+        self.setAccessibleName(f"{grade.value}: {heading} {in_window(text)}")
 
 
 class FindingsPanel(QWidget):

@@ -11,6 +11,7 @@ from chorus_gui.app.doctor.examine import grouped, to_text
 from chorus_gui.core.model import Finding, Grade
 from chorus_gui.core.redact import redact
 from chorus_gui.ui import intents, words
+from chorus_gui.ui.in_window import in_window
 from chorus_gui.ui.pages import Page, Services
 from chorus_gui.ui.state import DoctorFacts, JobKind, SessionState
 from chorus_gui.ui.theme import SPACE
@@ -113,7 +114,7 @@ class DoctorPage(Page):
         line.setStretch(1, 1)
         made = QWidget()
         made.setLayout(line)
-        made.setAccessibleName(f"{grade.value}: {finding.subject}: {finding.what}")
+        made.setAccessibleName(f"{grade.value}: {finding.subject}: {in_window(finding.what)}")
         return made
 
     def _act(self) -> None:

@@ -23,6 +23,7 @@ from chorus_gui.app.site_status import RECOVER, Action, Progress, SiteStatus, St
 from chorus_gui.app.values import ReceiptFacts
 from chorus_gui.core.model import Grade, Tally
 from chorus_gui.ui import intents, theme, words
+from chorus_gui.ui.in_window import in_window
 from chorus_gui.ui.pages import Page, Services
 from chorus_gui.ui.pages.history_parts import bars, version_lines
 from chorus_gui.ui.shown import plain_text
@@ -105,7 +106,7 @@ class StepCard(Card):
         self._name.setText(step.name)
         self._text.setText(step.text)
         self.set_now(now=now)
-        self.setAccessibleName(f"{step.name}: {SPOKEN[step.progress]}. {step.text}")
+        self.setAccessibleName(f"{step.name}: {SPOKEN[step.progress]}. {in_window(step.text)}")
 
 
 class OverviewPage(Page):

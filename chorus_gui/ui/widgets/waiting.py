@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QFrame
 from chorus_gui.core.model import Grade
 from chorus_gui.core.waiting import Waiting
 from chorus_gui.ui import theme
-from chorus_gui.ui.shown import plain_text
+from chorus_gui.ui.in_window import in_window
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import Picture, button, label, row
 
@@ -44,7 +44,7 @@ class WaitBar(QFrame):
             return
         self.shown, self._warning = waiting, warning
         self.setVisible(waiting is not None or bool(warning))
-        self.text.setText(plain_text(waiting.text if waiting is not None else warning))
+        self.text.setText(in_window(waiting.text if waiting is not None else warning, "with “Enter new credential…”"))
         self.text.setAccessibleName(self.text.text())
         self.enter.setVisible(waiting is not None and waiting.ends and bool(waiting.credential))
         theme.restyle(self)
