@@ -225,6 +225,7 @@ def _squeezed(one: QWidget) -> Iterator[str]:
         height = one.sizeHintForRow(0) if rows else 0
         if rows and one.viewport().height() < rows * max(height, 16) - SLACK:
             yield f"squeezed: {named(one)} shows {one.viewport().height()} pixels of {model.rowCount()} rows"
+        yield from _sideways(one)
     elif isinstance(one, QScrollArea):
         if one.horizontalScrollBar().maximum() > 0:
             yield f"cut off: {named(one)} moves sideways by {one.horizontalScrollBar().maximum()} pixels"
@@ -235,6 +236,17 @@ def _squeezed(one: QWidget) -> Iterator[str]:
             yield f"scrolls: {named(one)} moves by {moves} pixels, and {empty} of what it shows are empty"
     elif isinstance(one, QTextEdit) and one.height() < 40:
         yield f"squeezed: {named(one)} is {one.height()} pixels high"
+
+
+def _sideways(one: QAbstractItemView) -> Iterator[str]:
+    """A table, tree or list with rows has to be moved sideways: whoever reads a line loses its beginning.
+
+    There is no exception.  What may move is text whose lines are not broken (the log, a script, the configuration as TOML): that is
+    a QPlainTextEdit.  A table whose columns a person has made wider moves too, and no test does that.
+    """
+    moves, model = one.horizontalScrollBar().maximum(), one.model()
+    if moves > 0 and model is not None and model.rowCount():
+        yield f"cut off: {named(one)} moves sideways by {moves} pixels"
 
 
 def _not_needed(area: QScrollArea) -> int:

@@ -53,7 +53,7 @@ def view(qtbot: QtBot) -> QTableView:
     model.setHorizontalHeaderLabels(["Name", "Size", "Note"])
     for cells in (("a\tb\nc", "1", ""), ("=1+1", "2", plain_text("<b>&lt;x")), ("+x", "-3", "@y")):
         model.appendRow([QStandardItem(cell) for cell in cells])
-    made = table(model, "Names")
+    made = table(model, "Names", stretch=0)
     model.setParent(made)
     qtbot.addWidget(made)
     made.setSelectionMode(QTableView.SelectionMode.ExtendedSelection)

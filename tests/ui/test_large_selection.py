@@ -28,7 +28,7 @@ class Counting(QAbstractTableModel):
 
 def test_the_header_does_not_ask_about_each_selected_row(qtbot: QtBot) -> None:
     model = Counting()
-    view = table(model, "Many")
+    view = table(model, "Many", stretch=0)
     view.setSelectionMode(view.SelectionMode.ExtendedSelection)
     view.horizontalHeader().setSectionsClickable(True)
     qtbot.addWidget(view)

@@ -13,6 +13,7 @@ import pytest
 from everydialog import TOKEN, EveryDialog, askers_of, dialogs_of
 from layoutfaults import layout_faults, settled
 from PySide6.QtCore import QSize
+from PySide6.QtGui import QStandardItemModel
 from PySide6.QtWidgets import (
     QApplication,
     QDialog,
@@ -23,6 +24,7 @@ from PySide6.QtWidgets import (
     QPushButton,
     QScrollArea,
     QStackedWidget,
+    QTableView,
     QWidget,
 )
 from pytestqt.qtbot import QtBot
@@ -93,6 +95,26 @@ def test_it_finds_what_is_wrong(qtbot: QtBot) -> None:
     kinds = sorted(fault.partition(":")[0] + (" out" if "reaches" in fault else "") for fault in found)
     assert set(kinds) == {"cut off", "cut off out", "overlap", "too large", "unnamed"}, found
     assert kinds.count("cut off") == 2, found
+
+
+def test_it_finds_a_table_that_moves_sideways(qtbot: QtBot) -> None:
+    view = QTableView()
+    qtbot.addWidget(view)
+    model = QStandardItemModel(9, 3, view)
+    view.setModel(model)
+    view.setAccessibleName("Files")
+    view.setHorizontalScrollMode(QTableView.ScrollMode.ScrollPerPixel)
+    window = QWidget()
+    qtbot.addWidget(window)
+    window.setLayout(column(view))
+    window.resize(500, 400)
+    window.show()
+    settled(window)
+    assert not layout_faults(window)
+    view.setColumnWidth(1, 480)
+    settled(window)
+    (fault,) = layout_faults(window)
+    assert fault.startswith("cut off: QTableView “Files” moves sideways by "), fault
 
 
 def test_it_finds_a_page_that_scrolls_for_something_hidden(qtbot: QtBot) -> None:

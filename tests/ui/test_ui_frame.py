@@ -177,7 +177,7 @@ def test_a_chip_shortens_its_text_instead_of_cutting_it(qtbot: QtBot) -> None:
 
 
 def test_in_a_narrow_table_columns_give_away_what_they_do_not_need(qtbot: QtBot) -> None:
-    """MD5 without a value takes no space for one; when one comes, it has the space."""
+    """MD5 without a value takes no space for one; when one comes, it has the space that there is."""
     model = RowsModel([Column("Path", str), Column("Size", str), Column("MD5", str)])
     model.show_rows(["–"])
     view = table(model, "Files", stretch=0)
@@ -192,6 +192,8 @@ def test_in_a_narrow_table_columns_give_away_what_they_do_not_need(qtbot: QtBot)
     view.resize(330, 200)
     qtbot.waitUntil(lambda: header.length() == view.viewport().width(), timeout=5000)
     assert header.sectionSize(2) < wanted
+    view.resize(560, 200)
+    qtbot.waitUntil(lambda: header.length() == view.viewport().width(), timeout=5000)
     model.show_rows(["0" * 32])
     qtbot.waitUntil(lambda: header.sectionSize(2) >= wanted, timeout=5000)
     header.resizeSection(2, 90)

@@ -20,12 +20,13 @@ from chorus_gui.ui.state import JobEnd, JobKind, JobProgress, SessionState
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import button, column, label, row, set_grade
 from chorus_gui.ui.widgets.chrome import measured, share_of
+from chorus_gui.ui.widgets.column_widths import widths_of
 from chorus_gui.ui.widgets.dialogs import Dialog
 from chorus_gui.ui.widgets.files import ask_save
 from chorus_gui.ui.widgets.tables import dress, set_widths
 
 LOOK_MS = 200
-LEAD = "To look at only: nothing in the central store can be changed here."
+LEAD = "Nothing in the central store can be changed here."
 
 
 class StoreView(QTableView):
@@ -131,6 +132,7 @@ class StoreDialog(Dialog):
             action.triggered.connect(lambda _=False, act=act: act())
             self.menu.addAction(action)
             self.addAction(action)
+        self.menu.addMenu(widths_of(self.view).menu)
 
     def _connect(self) -> None:
         self.view.opened.connect(lambda _: self._open())

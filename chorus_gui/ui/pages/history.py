@@ -73,11 +73,12 @@ class HistoryTab(QWidget):
 
 
 class _Columns(NamedTuple):
-    """A table's columns; ``stretch`` is the one that takes what is left, ``widths`` are texts that fit in the others."""
+    """A table's columns; ``stretch`` is the one that takes what is left, ``widths`` are texts that fit in the others, ``gives`` those that give way first."""
 
     columns: Sequence[Any]
     stretch: int
     widths: dict[int, str]
+    gives: tuple[int, ...] = ()
 
 
 class HistoryPage(Page):
@@ -127,6 +128,7 @@ class HistoryPage(Page):
                     6: "1,000",
                     7: "coordinator on workstation",
                 },
+                gives=(7,),
             ),
             EmptyState("receipt", "No receipts yet", "Every submission, upload and verification adds one, on every computer."),
             (self.open, self.json, self.folder),
@@ -137,12 +139,17 @@ class HistoryPage(Page):
                 COMMANDS,
                 2,
                 {0: "30/12/2026 23:59", 1: "journal mark-uploaded", 3: "https://account.blob.core.windows.net/container", 4: "88 min 88 s"},
+                gives=(3,),
             ),
             EmptyState("log", "No commands yet", "Every command that changes the journal is listed here, from all colleagues."),
         )
         self.copies = self._tab(
             "Kept copies of the journal",
-            _Columns(COPIES, 1, {0: "30/12/2026 23:59", 2: "20260101000000", 3: "1,000,000", 4: "1,000,000", 5: "888.8 MB"}),
+            _Columns(
+                COPIES,
+                1,
+                {0: "30/12/2026 23:59", 1: "journal-20260101000000.db", 2: "20260101000000", 3: "1,000,000", 4: "1,000,000", 5: "888.8 MB"},
+            ),
             EmptyState(
                 "save",
                 "No kept copies yet",
@@ -154,7 +161,17 @@ class HistoryPage(Page):
         self.runs = self._tab(
             "Unattended runs",
             _Columns(
-                RUNS, 1, {0: "30/12/2026 23:59", 2: "100,000 files (888.8 GB)", 3: "1,000", 4: "Nightly submissions", 5: "Exit status"}
+                RUNS,
+                1,
+                {
+                    0: "30/12/2026 23:59",
+                    1: "Stopped by the policy: 1 rule is not met",
+                    2: "100,000 files (888.8 GB)",
+                    3: "1,000",
+                    4: "Nightly submissions",
+                    5: "Exit status",
+                },
+                gives=(4, 2),
             ),
             EmptyState("history", "No unattended runs yet", "Every run of “chorus-upload submit --policy” leaves a report here."),
             (self.open_run, self.json_run, self.folder_run),
@@ -184,7 +201,7 @@ class HistoryPage(Page):
         view.setSortingEnabled(True)
         view.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         model.sort(-1)
-        set_widths(view, columns.widths)
+        set_widths(view, columns.widths, gives=columns.gives)
         made = HistoryTab(model, view, empty, tools, *above)
         view.selectionModel().selectionChanged.connect(lambda *_: self._enable())
         model.modelReset.connect(self._enable)
@@ -249,7 +266,7 @@ class HistoryPage(Page):
                 len(names) + 5: "Outdated",
                 len(names) + 6: "30/12/2026 23:59",
             }
-            set_widths(self.versions.view, samples | rest)
+            set_widths(self.versions.view, samples | rest, gives=(len(names) + 4, *range(len(names), 0, -1)))
         lines = version_lines(journal, state.complete)
         self.versions.show_rows(lines)
         self.chart.show_bars(names, bars(lines, names))

@@ -66,7 +66,16 @@ class ReadinessPage(Page):
 
     def _put_together(self) -> None:
         set_widths(
-            self.table, {0: "Leak, held back", 1: "O4B", 2: "Images are CR, DX, MG, CT", 3: "Waveforms", 4: "100,000", 5: "thorough"}
+            self.table,
+            {
+                0: "Leak, held back",
+                1: "O4B",
+                2: "snippet and lexical_variant are empty in every entry",
+                3: "Waveforms",
+                4: "100,000",
+                5: "thorough",
+            },
+            gives=(5,),
         )
         head = row(column(label("Readiness", "title"), self.lead, space=SPACE // 2), 2 * SPACE, self.look, self.export)
         head.setStretch(0, 1)

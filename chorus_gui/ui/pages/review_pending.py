@@ -35,7 +35,7 @@ class PendingArea(QWidget):
         self.view.setSortingEnabled(True)
         self.view.horizontalHeader().setSortIndicator(PATH, Qt.SortOrder.AscendingOrder)
         samples = {
-            PATH: "1000123/Images/file_0001",
+            PATH: "1000123/Images/study_0001/file_001",
             MODALITY: "Waveforms",
             VERSION: "20260101000000",
             SIZE: "888.8 MB",

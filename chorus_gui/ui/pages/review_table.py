@@ -26,13 +26,13 @@ from chorus_gui.ui.shown import button_text
 from chorus_gui.ui.state import UndoList
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import EmptyState, button, column, label, row
-from chorus_gui.ui.widgets.copying import copier_of
 from chorus_gui.ui.widgets.scrolling import Stack
+from chorus_gui.ui.widgets.tables import own_actions
 
 DEBOUNCE_MS = 250
 LONGEST_COUNT = "1,000,000 changes"
-DETAILS_FROM, TREE_DETAILS_FROM = 760, 1000
-"""From this width on, the table and the details fit next to each other; the tree has a column that says nearly as much."""
+DETAILS_FROM = 1000
+"""From this width on, the details fit next to the change, path, size and time of a file, and next to the tree."""
 UNDO_WIDTH = 260
 """The text next to Undo has at least this much space; pixels."""
 
@@ -126,7 +126,7 @@ class ChangesArea(QWidget):
         self._arrange()
 
     def _arrange(self) -> None:
-        self.details.setVisible(self.width() >= (TREE_DETAILS_FROM if self.as_tree else DETAILS_FROM))
+        self.details.setVisible(self.width() >= DETAILS_FROM)
         needed = self._filters.minimumSize().width() + self._buttons.minimumSize().width() + 2 * SPACE
         needed += self.fontMetrics().horizontalAdvance(LONGEST_COUNT) + (UNDO_WIDTH if self._undoing else 0)
         direction = QBoxLayout.Direction.TopToBottom if self.width() < needed else QBoxLayout.Direction.LeftToRight
@@ -184,14 +184,14 @@ class ChangesArea(QWidget):
         self.menu.addSeparator()
         self.open_action = self._action("Show in &folder", self.open_file.emit, "Show the file in its folder", "Ctrl+E")
         self.copy_action = self._action("&Copy path", self.copy, "Copy the paths to the clipboard", "Ctrl+Shift+C")
-        self.menu.addActions(copier_of(self.view).actions)
+        self.menu.addActions(own_actions(self.view))
         self.menu.addSeparator()
         self._action("Select &all", self.view.selectAll, "Select every change in the table", QKeySequence.StandardKey.SelectAll)
         self.open_all = self._action("&Open all patients", lambda: self.model.open_all(opened=True), "Show the changes of every patient")
         self.close_all = self._action("Cl&ose all patients", lambda: self.model.open_all(opened=False), "Hide the changes of every patient")
         self.tree_menu = QMenu(self)
         self.tree_menu.setToolTipsVisible(True)
-        self.tree_menu.addActions([self.hold_action, self.release_action, *copier_of(self.tree).actions])
+        self.tree_menu.addActions([self.hold_action, self.release_action, *own_actions(self.tree)])
         self.tree.addActions([self.hold_action, self.release_action])
         files = self.tree_menu.addAction("Show the &files")
         files.setToolTip("Show the changed files below this patient or folder as a list (Enter)")

@@ -52,7 +52,7 @@ class TreeView(QTableView):
         self.tree = model
         self._kept: tuple[Branch, int] | None = None
         self._pressed = -1
-        dress(self, model, "Patients and folders")
+        dress(self, model, "Patients and folders", stretch=NAME)
         self.setAccessibleDescription(
             "Every patient and folder with changes. Right and Left open and close, Space holds back or releases, Enter shows the files."
         )
@@ -64,7 +64,6 @@ class TreeView(QTableView):
         header = self.horizontalHeader()
         header.setSortIndicatorShown(True)
         header.setSectionsClickable(True)
-        header.setStretchLastSection(True)
         self._show_order()
         header.sectionClicked.connect(self._sort)
         model.modelAboutToBeReset.connect(self._keep)

@@ -10,9 +10,10 @@ from PySide6.QtWidgets import QAbstractItemView, QSplitter, QTableView, QWidget
 
 from chorus_gui.ui import theme
 from chorus_gui.ui.models.changes import ChangesModel
-from chorus_gui.ui.models.columns import COLUMNS, KIND
+from chorus_gui.ui.models.columns import COLUMNS, DESTINATION, KIND, MODALITY, NOTE, PATH, PATIENT
 from chorus_gui.ui.settings import Settings
 from chorus_gui.ui.shown import plain_text
+from chorus_gui.ui.widgets.column_widths import widths_of
 from chorus_gui.ui.widgets.tables import dress, set_widths
 
 
@@ -76,7 +77,7 @@ class ChangesView(QTableView):
 
 def table_of(model: ChangesModel) -> ChangesView:
     """The view, dressed like the other tables of the program."""
-    made = dress(ChangesView(), model, "Changes")
+    made = dress(ChangesView(), model, "Changes", stretch=PATH)
     made.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
     made.setTextElideMode(Qt.TextElideMode.ElideMiddle)
     made.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
@@ -105,14 +106,18 @@ def action_of(
 
 def remember(view: QTableView, splitter: QSplitter, settings: Settings) -> None:
     """Give the columns and the details the widths and places that they had, and remember new ones."""
-    header = view.horizontalHeader()
-    if not header.restoreState(settings.blob("review/header")):
-        set_widths(view, {number: column.widest for number, column in enumerate(COLUMNS)})
+    header, columns = view.horizontalHeader(), widths_of(view)
+    set_widths(view, {number: column.widest for number, column in enumerate(COLUMNS)}, gives=(DESTINATION, PATIENT, MODALITY, NOTE))
+    known, before = settings.text("review/columns"), settings.blob("review/header")
+    if not before.isEmpty():
+        columns.restore_order(before, keep_widths=not known)  # earlier versions kept the widths there, too
+    else:
         for position, logical in enumerate(sorted(range(len(COLUMNS)), key=lambda number: COLUMNS[number].position)):
             header.moveSection(header.visualIndex(logical), position)
+    columns.restore(known)
     header.setSortIndicatorShown(True)
     header.setSectionsClickable(True)
     splitter.restoreState(settings.blob("review/splitter"))
-    header.sectionResized.connect(lambda *_: settings.put("review/header", header.saveState()))
+    columns.changed.connect(lambda: settings.put("review/columns", columns.state))
     header.sectionMoved.connect(lambda *_: settings.put("review/header", header.saveState()))
     splitter.splitterMoved.connect(lambda *_: settings.put("review/splitter", splitter.saveState()))

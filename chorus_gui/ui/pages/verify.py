@@ -105,8 +105,8 @@ class VerifyPage(Page):
 
     def _put_together(self) -> None:
         self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        widths = {RESULT: "content differs", PATH: "1000123/Images/file_0001", DETAIL: "The blob has 132,178 bytes, the", SIZE: "888.8 MB", MODALITY: "Waveforms", VERSION: "20260101000000"}  # fmt: skip
-        set_widths(self.table, widths)
+        widths = {RESULT: "content differs", PATH: "1000123/Images/study_0001/file_001", DETAIL: "The blob has 132,178 bytes, the", SIZE: "888.8 MB", MODALITY: "Waveforms", VERSION: "20260101000000"}  # fmt: skip
+        set_widths(self.table, widths, gives=(MODALITY, VERSION))
         self._sortable(on=True)
         tiles = row(*self.tiles.values(), space=SPACE)
         tools = row(self.search, self.shown, None, self.export)

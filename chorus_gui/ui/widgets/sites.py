@@ -95,7 +95,7 @@ class SiteList(QWidget):
         set_widths(
             self.view,
             {
-                0: "riverside",
+                0: "hospital-riverside (open)",
                 1: "Verification of 88,888 files",
                 2: "30/12/2026 23:59",
                 3: PRESENCE[Presence.FAULTY],
