@@ -20,7 +20,7 @@ _FILES = {
     Part.DELETED: "deleted",
     Part.RENAMED: "renamed",
     Part.RESTORED: "restored",
-    Part.MOVED: "with another time only",
+    Part.MOVED: "with only the time changed",
 }
 MEANINGS = {
     Part.NEW_PATIENTS: "Patients of whom the journal has no file.",

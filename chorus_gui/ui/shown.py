@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -15,6 +16,8 @@ from chorus_gui.ui.in_window import in_window
 
 _GAP = "\u200b"
 """Has no width.  After the “<” of a tag it makes Qt take the tag for text."""
+_JOINED = "\u2060"
+"""Has no width.  No line ends there."""
 _TEXT_ROLES = frozenset(
     int(role)
     for role in (
@@ -48,6 +51,11 @@ def button_text(text: str) -> str:
 def without_letter(text: str) -> str:
     """What a button, a choice or a menu shows, without the mark of the letter that Alt needs."""
     return text.replace("&&", "\0").replace("&", "").replace("\0", "&")
+
+
+def unbroken(text: str) -> str:
+    """A number and its unit on one line: Qt also breaks lines after the “/” of “kB/s”."""
+    return re.sub(r"(?<=\d) ([kMGT]?B)(/(?=s\b))?", lambda found: f"\u00a0{found[1]}{'/' + _JOINED if found[2] else ''}", text)
 
 
 def as_text(shown: str) -> str:

@@ -6,9 +6,9 @@ import itertools
 from collections.abc import Callable
 
 import pytest
-from PySide6.QtCore import QLocale, Qt
-from PySide6.QtGui import QColor, QImage
-from PySide6.QtWidgets import QApplication, QComboBox, QDoubleSpinBox, QLineEdit, QPlainTextEdit, QSpinBox, QWidget
+from PySide6.QtCore import QLocale, Qt, QTextBoundaryFinder
+from PySide6.QtGui import QColor, QIcon, QImage
+from PySide6.QtWidgets import QApplication, QComboBox, QDoubleSpinBox, QLabel, QLineEdit, QPlainTextEdit, QSpinBox, QWidget
 from pytestqt.qtbot import QtBot
 
 from chorus_gui.core.job import Count, Snapshot
@@ -22,6 +22,7 @@ from chorus_gui.ui.widgets.basics import Chip, FormRow
 from chorus_gui.ui.widgets.charts import Bar, BarChart, LineChart
 from chorus_gui.ui.widgets.chrome import progress_text, share_of
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Question, ReasonDialog
+from chorus_gui.ui.widgets.points import point
 from chorus_gui.ui.widgets.secret import SecretEdit
 
 
@@ -97,12 +98,40 @@ def test_words() -> None:
     assert words.stamp(None) == words.moment(None) == words.rate(None) == "–"
 
 
+@pytest.mark.parametrize("look", list(theme._THEMES.values()), ids=list(theme._THEMES))
+def test_the_icon_of_a_disabled_button_shows(monkeypatch: pytest.MonkeyPatch, qapp: QApplication, look: theme.Theme) -> None:
+    """Also where the button was primary: its words have the colour of any disabled button, too."""
+    monkeypatch.setattr(theme, "current", lambda: look)
+    primary, plain = (icons.icon("save", colour).pixmap(16, QIcon.Mode.Disabled).toImage() for colour in (look.on_accent, None))
+    assert primary == plain
+
+
+def test_a_number_and_its_unit_are_on_one_line(qtbot: QtBot) -> None:
+    """At every width, in the points of a dialog."""
+
+    def plain(shown: str) -> str:
+        return shown.replace("\u00a0", " ").replace("\u2060", "")
+
+    text = "The upload will take about 3 s, at the last measured speed of 181.3 kB/s. 12 files (1.1 MB) are 4 GB of 5 B."
+    window = QWidget()
+    qtbot.addWidget(window)
+    window.setLayout(point(text))
+    said = next(one for one in window.findChildren(QLabel) if one.text() != "•")
+    assert plain(said.text()) == text
+    breaks = QTextBoundaryFinder(QTextBoundaryFinder.BoundaryType.Line, said.text())
+    lines, start = list[str](), 0
+    while (end := breaks.toNextBoundary()) >= 0:
+        lines.append(plain(said.text()[start:end]).strip())
+        start = end
+    assert {"181.3 kB/s.", "(1.1 MB)", "4 GB", "5 B."} <= set(lines), lines
+
+
 def test_progress_in_words() -> None:
     snapshot = Snapshot("upload", {"OMOP": Count(2, 500, 1, 4, 1000)}, (), 5.0, "listing")
     told = progress_text(snapshot)
     for part in ("2 of 4 files", "500 B of 1.0 kB", "100 B/s", "5 s left", "1 failed", "listing"):
         assert part in told
-    assert told.startswith("listing"), "a narrow window cuts the end off"
+    assert told == "listing · 2 of 4 files · 1 failed · 5 s left · 500 B of 1.0 kB · 100 B/s", "a narrow window cuts the end off"
     assert "–" not in progress_text(snapshot, ProgressLine("", snapshot.total, 0.0)), "an unknown speed is left out"
     assert share_of(snapshot.total) == 0.5
     assert share_of(Count(3, 0, 1, 8, 0)) == 0.5

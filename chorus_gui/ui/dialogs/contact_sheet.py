@@ -64,19 +64,20 @@ class ContactSheetDialog(Dialog):
         self.review.clicked.connect(partial(self._show_review, show_review))
         self.close_button.clicked.connect(self.accept)
         right = QWidget()
-        picture = column(self.view, self.path, space=SPACE)
+        picture = column(self.view, self.path, space=SPACE, margins=(SPACE, 0, 0, 0))
         picture.setStretch(0, 1)
         right.setLayout(picture)
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
         self.splitter.addWidget(self.list)
         self.splitter.addWidget(right)
         self.splitter.setChildrenCollapsible(False)
-        self.splitter.setSizes([400, 460])
+        self.splitter.setSizes([440, 420])
         whole = column(
             label("Images of this submission", "heading"),
             label(LEAD, wrap=True),
             self.said,
             self.splitter,
+            SPACE // 2,
             row(self.again, self.review, None, self.close_button),
             space=SPACE,
             margins=(3 * SPACE, 2 * SPACE, 3 * SPACE, 2 * SPACE),

@@ -114,7 +114,7 @@ class AccessKeyEdit(QWidget):
         self.secret, self.session = SecretEdit(names[1]), SecretEdit("AWS session token")
         self.key_id.setPlaceholderText("Paste it here" if hmac else "Paste it here, or everything that AWS shows")
         self._rows = (
-            FormRow(names[0], self.key_id, "" if hmac else "Everything that AWS shows to be copied can be pasted here at once."),
+            FormRow(names[0], self.key_id, "" if hmac else "You can paste everything that AWS shows here at once."),
             FormRow(names[1], self.secret),
             FormRow(
                 "AWS session token",

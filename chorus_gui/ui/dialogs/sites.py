@@ -13,7 +13,7 @@ from chorus_gui.ui.widgets.basics import button, column, label
 from chorus_gui.ui.widgets.dialogs import Dialog
 from chorus_gui.ui.widgets.sites import TITLE, SiteList
 
-LEAD = "What this computer knows of each site that was opened in this program. The cloud is not asked."
+LEAD = "What this computer knows about each site that was opened in this program. The cloud is not checked."
 
 
 class SitesDialog(Dialog):

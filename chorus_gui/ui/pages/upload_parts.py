@@ -13,6 +13,7 @@ from chorus_gui.ui import intents, theme, words
 from chorus_gui.ui.models.failures import FILE, SIZE, FailuresModel
 from chorus_gui.ui.models.progress import FAILED, FRACTION_ROLE, MODALITY, PROGRESS, WORKER_COLUMNS, ActiveModel, ProgressModel, UploadRun
 from chorus_gui.ui.models.rows import RowsModel
+from chorus_gui.ui.shown import without_letter
 from chorus_gui.ui.state import JobEnd, JobView
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import Card, ElidedLabel, button, column, label, row, set_grade, set_icon
@@ -227,7 +228,7 @@ class FailuresCard(Card):
         self.tree.setMinimumHeight(150)
         copying(self.tree)
         self.heading = label("", "heading")
-        self.again = button("Retry thes&e files", "Upload the failed files again, and no others", icon="refresh")
+        self.again = button("R&etry these files", "Upload only what failed again", icon="refresh")
         self.save = button("Export C&SV…", "Save the list of failed files, with causes and remedies", icon="save")
         head = row(self.heading, None, self.save, self.again)
         self.remedy = label("", "muted", wrap=True)
@@ -247,9 +248,15 @@ class FailuresCard(Card):
         groups = self.model.groups
         self.heading.setText(f"{words.count_of(len(failures), 'file')} failed")
         files = words.agree(len(failures), "file", "files")
-        message = {1: f"Open the cause to see the {files}."}.get(len(groups), f"{len(groups)} causes. Open one to see its files.")
+        opened = len(groups) == 1 and len(failures) <= 50
+        message = {1: "" if opened else f"Open the cause to see the {files}."}.get(
+            len(groups), f"{len(groups)} causes. Open one to see its files."
+        )
         self.remedy.setText(message)
-        if len(groups) == 1 and len(failures) <= 50:
+        self.remedy.setVisible(bool(message))
+        self.again.setText(words.agree(len(failures), "R&etry this file", "R&etry these files"))
+        self.again.setAccessibleName(without_letter(self.again.text()))
+        if opened:
             self.tree.expandAll()
 
     def _export(self) -> None:

@@ -327,7 +327,7 @@ def share_of(total: Count) -> float | None:
 
 
 def progress_text(snapshot: Snapshot, line: ProgressLine | None = None) -> str:
-    """ "1,204 of 5,000 files · 1.2 of 3.2 GB · 12 MB/s · 3 min 2 s left"."""
+    """ "1,204 of 5,000 files · 3 min 2 s left · 1.2 of 3.2 GB · 12 MB/s".  A narrow window cuts the end off: what matters most comes first."""
     line = line or average(snapshot)
     total = line.count
     parts: list[str] = []
@@ -335,18 +335,18 @@ def progress_text(snapshot: Snapshot, line: ProgressLine | None = None) -> str:
         parts.append(f"{words.number(total.files)} of {words.count_of(total.total_files, 'file')}")
     elif total.files:
         parts.append(words.count_of(total.files, "file"))
+    if total.failed:
+        parts.append(f"{words.number(total.failed)} failed")
+    if line.rate and snapshot.waiting is None and line.left:
+        parts.append(f"{words.duration(line.left)} left")
     if total.total_bytes:
         parts.append(f"{words.size(total.bytes)} of {words.size(total.total_bytes)}")
     elif total.bytes:
         parts.append(words.size(total.bytes))
     if line.rate and snapshot.waiting is None:
         parts.append(words.rate(line.rate))
-        if line.left:
-            parts.append(f"{words.duration(line.left)} left")
-    if total.failed:
-        parts.append(f"{words.number(total.failed)} failed")
     if snapshot.waiting is not None:
         parts.insert(0, "Waiting")
     elif snapshot.note:
-        parts.insert(0, snapshot.note)  # a narrow window cuts the end off
+        parts.insert(0, snapshot.note)
     return " · ".join(parts) or snapshot.phase

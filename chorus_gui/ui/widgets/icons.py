@@ -78,7 +78,7 @@ def icon(name: str, colour: str | None = None, gap: int = 0) -> QIcon:
     """
     now = theme.current()
     normal = QColor(colour or now.text)
-    faint = theme.mix(normal.name(), now.window, 0.6)
+    faint = theme.mix(now.text, now.window, 0.6)  # a disabled button has the ground of any other
     out = QIcon()
     for size in (16,) if gap else _SIZES:
         for ratio in (1, 1.5, 2):
