@@ -174,11 +174,11 @@ def export_last_failures(config: Config, file: Path, ctx: JobContext) -> LastRun
     return LastRun(export_failures(file, receipt.failures), receipt, receipt.host == socket.gethostname())
 
 
-def write_picture(file: Path, picture: bytes) -> None:
-    """Write a picture, completely or not at all.  Raises :class:`UsageError`."""
+def write_whole(file: Path, content: bytes) -> None:
+    """Write a picture, a page or a text, completely or not at all.  Raises :class:`UsageError`."""
     try:
         with private.replacing(file) as out:
-            out.write(picture)
+            out.write(content)
     except OSError as error:
         why, remedy = refusal(error, file, "Choose another folder, or close the program that has it open.")
         raise UsageError(f"Could not write {file}: {why}.", remedy=remedy) from error

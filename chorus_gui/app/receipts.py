@@ -40,6 +40,8 @@ __all__ = ["PROOFS", "TITLES", "Receipt", "from_json", "headline", "make_receipt
 
 NAMED = 1000
 """Files and folders that the page names under one heading; the JSON has them all."""
+PAPER = "receipt/paper.css"
+"""The style of the page where only the simple part of CSS is understood."""
 EXTRA_SHOWN = 5
 """Files in the store that no row explains, and that the page names; the JSON has them all."""
 KINDS = (ChangeKind.ADDED, ChangeKind.UPDATED, ChangeKind.MOVED, ChangeKind.RESTORED, ChangeKind.DELETED)
@@ -303,18 +305,21 @@ def _verified(receipt: Receipt) -> str:
 
 
 @functools.cache
-def page_template(name: str) -> jinja2.Template:
-    """The template of a page in ``resources/``, with the style that all pages share."""
+def page_template(name: str, style_file: str = "receipt/style.css") -> jinja2.Template:
+    """The template of a page in ``resources/``, with the style that all pages share, or with another one."""
     import jinja2
 
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    style = resource("receipt/style.css").read_text("utf-8")
+    style = resource(style_file).read_text("utf-8")
     return environment.from_string(resource(name).read_text("utf-8").replace("/* style */", style))
 
 
-def to_html(receipt: Receipt) -> str:
-    """The page: self-contained, nothing is downloaded, and it prints on one sheet if nothing failed."""
-    page = page_template("receipt/receipt.html")
+def to_html(receipt: Receipt, style_file: str = "receipt/style.css") -> str:
+    """The page: self-contained, nothing is downloaded, and it prints on one sheet if nothing failed.
+
+    ``style_file``: for another reader than a browser, :data:`PAPER` for Qt's documents.
+    """
+    page = page_template("receipt/receipt.html", style_file)
     return page.render(
         receipt=receipt,
         headline=headline(receipt),

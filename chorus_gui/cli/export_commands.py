@@ -1,4 +1,4 @@
-"""``chorus-upload export …``: what changed, what failed, and what the last verification and readiness check found, as a file."""
+"""``chorus-upload export …``: what changed, what failed, what the last verification and readiness check found, and a message about a run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ KINDS = ("added", "updated", "moved", "restored", "deleted", "unmatched", "probl
 def add(groups: Any) -> None:
     """The group's grammar."""
     group = groups.add_parser(
-        "export", help="write to a file what changed, what failed, or what the last verification or readiness check found"
+        "export", help="write what changed, what failed, what the last verification or readiness check found, or a message about a run"
     )
     commands = group.add_subparsers(dest="subcommand", metavar="COMMAND", required=True)
 
@@ -70,6 +70,14 @@ def add(groups: Any) -> None:
     chart.add_argument("--output-file", metavar="F", required=True, help="write to F, as CSV")
     chart.add_argument("--json", action="store_true", help="print JSON")
     chart.set_defaults(run=run_chart)
+
+    message = commands.add_parser(
+        "message", help="print a short message about the journal's last run that left a receipt, to be sent to the central team"
+    )
+    message.add_argument("--version", metavar="V", help="choose the last run of this version")
+    message.add_argument("--output-file", metavar="F", help="write to F, as text")
+    message.add_argument("--json", action="store_true", help="print JSON")
+    message.set_defaults(run=run_message)
 
     readiness = commands.add_parser("readiness", help="write what the last passes of the readiness check found")
     readiness.add_argument("--output-file", metavar="F", required=True, help="write to F, as CSV, or as a page to print if F ends in .html")
@@ -161,4 +169,24 @@ def run_readiness(args: argparse.Namespace, report: Report, ctx: JobContext) -> 
     config = load_config(args, report)
     check_writable(file)
     _print_result(report, file, export(config, file, ctx), "rule")
+    return 0
+
+
+def run_message(args: argparse.Namespace, report: Report, ctx: JobContext) -> int:
+    """Print or write the message about a run."""
+    from chorus_gui.app.exports import check_writable, write_whole
+    from chorus_gui.app.receipt_message import last_message
+    from chorus_gui.cli.arguments import load_config
+
+    file = Path(args.output_file) if args.output_file else None
+    config = load_config(args, report)
+    if file is not None:
+        check_writable(file)
+    text, receipt = last_message(config, args.version, ctx)
+    if file is None:
+        report.say(text.rstrip("\n"))
+    else:
+        write_whole(file, text.encode())
+        report.say(f"Wrote the message to {file}.")
+    report.json({"message": text, "file": str(file) if file else None, "receipt": str(receipt.page)})
     return 0

@@ -8,12 +8,14 @@ from typing import Any, TypeVar
 
 from chorus_gui.app import browse, charts, exports
 from chorus_gui.app.outputs import check_output
+from chorus_gui.app.receipt_message import paper_of
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.job import JobContext
 from chorus_gui.ui import saving_intents as intents
 from chorus_gui.ui import words
 from chorus_gui.ui.host import Host
 from chorus_gui.ui.intents import Intent
+from chorus_gui.ui.paper import pdf
 from chorus_gui.ui.state import JobKind
 
 T = TypeVar("T")
@@ -65,11 +67,16 @@ def _export_chart(host: Host, intent: intents.ExportChart) -> None:
 
 
 def _save_picture(host: Host, intent: intents.SavePicture) -> None:
-    save(host, intent.file, lambda _: exports.write_picture(intent.file, intent.picture))
+    save(host, intent.file, lambda _: exports.write_whole(intent.file, intent.picture))
+
+
+def _save_receipt(host: Host, intent: intents.SaveReceipt) -> None:
+    save(host, intent.file, lambda _: exports.write_whole(intent.file, pdf(paper_of(intent.data), intent.data.stem)))
 
 
 ACTIONS: dict[type[Intent], Callable[[Host, Any], None]] = {
     intents.DownloadFile: _download,
     intents.ExportChart: _export_chart,
     intents.SavePicture: _save_picture,
+    intents.SaveReceipt: _save_receipt,
 }

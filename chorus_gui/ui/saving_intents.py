@@ -31,3 +31,11 @@ class SavePicture(Intent):
 
     picture: bytes
     file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class SaveReceipt(Intent):
+    """Write a saved receipt as a PDF file.  ``data``: its JSON."""
+
+    data: Path
+    file: Path

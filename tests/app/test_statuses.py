@@ -473,6 +473,11 @@ TABLE: list[Row] = [
     (Status.DONE, sent, "export chart --name speed --output-file {base}/e.csv --json"),
     (Status.NOT_STARTED, sent, "export chart --name growth --output-file {base}/no/e.csv"),
     (Status.NOT_STARTED, sent, "export chart --name nothing --output-file {base}/e.csv"),
+    (Status.DONE, sent, "export message"),
+    (Status.DONE, sent, "export message --output-file {base}/e.txt --json"),
+    (Status.NOT_STARTED, sent, "export message --output-file {base}/no/e.txt"),
+    (Status.NOT_STARTED, fresh, "export message"),
+    (Status.NOT_STARTED, sent, "export message --version none"),
     (Status.DONE, fresh, "remote list"),
     (Status.DONE, fresh, "credential list"),
     *(

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QPersistentModelIndex, Qt
+from PySide6.QtCore import QPersistentModelIndex, QSizeF, Qt
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QAbstractItemModelTester
 from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
@@ -27,6 +29,7 @@ from chorus_gui.ui.models.rows import Column, RowsModel
 from chorus_gui.ui.pages import Services
 from chorus_gui.ui.pages.history import HistoryPage, HistoryTab, make
 from chorus_gui.ui.pages.history_parts import command_moment, version_name
+from chorus_gui.ui.paper import document, pdf
 from chorus_gui.ui.session import Session
 from chorus_gui.ui.state import SessionState
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog
@@ -134,6 +137,46 @@ def test_receipts_open(qtbot: QtBot, page: HistoryPage, lived: Session) -> None:
     with qtbot.waitSignal(page.intent) as caught:
         qtbot.keyClick(page.receipts.view, Qt.Key.Key_Return)
     assert caught.args == [intents.OpenPath(receipt.page)]
+
+
+def test_a_message_is_copied_that_names_no_file(qtbot: QtBot, page: HistoryPage, lived: Session) -> None:
+    page.show_topic("receipts")
+    rows = [row for row in range(2) if cells(page.receipts, row)[1] == "Submission"]
+    page.receipts.view.selectRow(rows[0])
+    qtbot.mouseClick(page.message, CLICK)
+    qtbot.waitUntil(lambda: page.message.property("said") == "Copied. Paste it into a mail to the central team.", timeout=20_000)
+    said = QGuiApplication.clipboard().text()
+    assert said.startswith("CHoRUS submission of version v1: Complete\n")
+    assert str(lived.state.config.sites["Images"].place.folder) not in said  # type: ignore[union-attr]
+    receipt: ReceiptFacts = page.receipts.chosen()
+    receipt.data.unlink()
+    qtbot.mouseClick(page.message, CLICK)
+    qtbot.waitUntil(lambda: "Could not read the receipt" in page.message.property("said"), timeout=20_000)
+
+
+def test_a_receipt_is_saved_as_a_pdf(
+    qtbot: QtBot, page: HistoryPage, lived: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "receipt of v1.pdf"
+    monkeypatch.setattr("chorus_gui.ui.pages.history.ask_save", lambda *_: (file, ""))
+    page.show_topic("receipts")
+    page.receipts.view.selectRow(0)
+    qtbot.mouseClick(page.pdf, CLICK)
+    settle(qtbot, lived)
+    content = file.read_bytes()
+    assert content.startswith(b"%PDF-")
+    assert content.rstrip().endswith(b"%%EOF")
+    monkeypatch.setattr("chorus_gui.ui.pages.history.ask_save", lambda *_: (None, ""))
+    with qtbot.assertNotEmitted(page.intent):
+        qtbot.mouseClick(page.pdf, CLICK)
+
+
+def test_a_long_receipt_has_several_sheets(qtbot: QtBot) -> None:
+    page = "<h1>Receipt</h1>" + "".join(f"<p>1001/Images/{'long folder ' * 12}{number}.dcm</p>" for number in range(200))
+    made = document(page, QSizeF(673, 1002))
+    assert made.pageCount() > 3
+    assert made.idealWidth() <= 673  # nothing is cut at the edge of the sheet
+    assert pdf(page, "Receipt").count(b"/Type /Page\n") == made.pageCount()
 
 
 def test_commands_are_read_from_the_journal(qtbot: QtBot, page: HistoryPage, lived: Session) -> None:

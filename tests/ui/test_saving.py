@@ -27,6 +27,7 @@ SAVES: dict[type[intents.Intent], Callable[[Path], intents.Intent]] = {
     readiness_intents.ExportReadiness: readiness_intents.ExportReadiness,
     saving_intents.ExportChart: lambda file: saving_intents.ExportChart(Chart("growth", (), (), "files"), file),
     saving_intents.SavePicture: lambda file: saving_intents.SavePicture(b"picture", file),
+    saving_intents.SaveReceipt: lambda file: saving_intents.SaveReceipt(file.parent / "receipt.json", file),
     saving_intents.DownloadFile: lambda file: saving_intents.DownloadFile("v1/OMOP/person.csv", file),
 }
 READ = {intents.ImportHolds}

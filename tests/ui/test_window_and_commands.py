@@ -77,6 +77,7 @@ ROWS = {
     intents.ResumeJob: "Cancel, pause, resume",
     intents.SetLimit: "Limit the bandwidth, also by a timetable",
     intents.ClearLocalData: "Clear local data",
+    saving_intents.SaveReceipt: "Save a receipt, copy a message about it",
     saving_intents.ExportChart: "Save the values of a chart",
     saving_intents.DownloadFile: "Look at the files in the central store, download one",
     readiness_intents.CheckSite: "Check the site",

@@ -7,11 +7,12 @@ from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QPushButton, QTableView, QTabWidget, QWidget
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QGuiApplication, QShowEvent
+from PySide6.QtWidgets import QPushButton, QTableView, QTabWidget, QToolTip, QWidget
 
 from chorus_gui.app.journal import local_history
+from chorus_gui.app.receipt_message import message_of
 from chorus_gui.app.unattended.seen import Unattended, unattended
 from chorus_gui.app.values import CopyFacts, JournalFacts, ReceiptFacts
 from chorus_gui.core.job import Outcome, OutcomeKind
@@ -31,15 +32,19 @@ from chorus_gui.ui.pages.history_parts import (
     version_lines,
 )
 from chorus_gui.ui.pages.review_questions import ask_undo
+from chorus_gui.ui.saving_intents import SaveReceipt
+from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.state import SessionState
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import EmptyState, button, column, label, row
 from chorus_gui.ui.widgets.charts import BarChart
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Question
+from chorus_gui.ui.widgets.files import ask_save
 from chorus_gui.ui.widgets.scrolling import Stack, scrolled_if_low
 from chorus_gui.ui.widgets.tables import set_widths, table
 
 T = TypeVar("T")
+PDF = "PDF files (*.pdf)"
 TOPICS = {"versions": 0, "charts": 1, "receipts": 2, "commands": 3, "copies": 4, "unattended": 5}
 
 
@@ -99,6 +104,10 @@ class HistoryPage(Page):
         self.files = button("Sho&w files", "Look at the files of this version in the central store", icon="folder")
         self.open = button("&Open receipt", "Open the receipt in your browser", icon="receipt", primary=True)
         self.json = button("Open J&SON", "Open the receipt as JSON, for programs", icon="file")
+        self.message = button(
+            "Copy &message", "Copy a short message about this run, to be sent to the central team; it names no file", icon="copy"
+        )
+        self.pdf = button("Save as PD&F…", "Save the receipt as a PDF file, to be printed or kept", icon="save")
         self.folder = button("Show in fol&der", "Show the receipt in its folder", icon="folder")
         self.open_run = button("O&pen report", "Open the report of this run in your browser", icon="receipt", primary=True)
         self.json_run = button("Open J&SON", "Open the report as JSON, for programs", icon="file")
@@ -131,7 +140,7 @@ class HistoryPage(Page):
                 gives=(7,),
             ),
             EmptyState("receipt", "No receipts yet", "Every submission, upload and verification adds one, on every computer."),
-            (self.open, self.json, self.folder),
+            (self.open, self.message, self.pdf, self.json, self.folder),
         )
         self.commands = self._tab(
             "Commands",
@@ -218,6 +227,8 @@ class HistoryPage(Page):
         self.open.clicked.connect(ask(self.receipts, lambda receipt: intents.OpenPath(receipt.page)))
         self.json.clicked.connect(ask(self.receipts, lambda receipt: intents.OpenPath(receipt.data)))
         self.folder.clicked.connect(ask(self.receipts, lambda receipt: intents.OpenPath(receipt.page, select=True)))
+        self.message.clicked.connect(self._ask_message)
+        self.pdf.clicked.connect(self._save_receipt)
         self.open_run.clicked.connect(ask(self.runs, lambda run: intents.OpenPath(run.page)))
         self.json_run.clicked.connect(ask(self.runs, lambda run: intents.OpenPath(run.data)))
         self.folder_run.clicked.connect(ask(self.runs, lambda run: intents.OpenPath(run.page, select=True)))
@@ -314,7 +325,7 @@ class HistoryPage(Page):
         self.upload.setEnabled(free and pending and state.custody.may_write)
         self.undo.setEnabled(free and pending and state.custody.may_write)
         self.files.setEnabled(version is not None)
-        for part in (self.open, self.json, self.folder):
+        for part in (self.open, self.message, self.pdf, self.json, self.folder):
             part.setEnabled(receipt is not None)
         for part in (self.open_run, self.json_run, self.folder_run):
             part.setEnabled(self.runs.chosen() is not None)
@@ -327,6 +338,31 @@ class HistoryPage(Page):
             self.tabs.setCurrentIndex(TOPICS[topic])
 
     # --- asking -----------------------------------------------------------------------------------------------------
+
+    def _ask_message(self) -> None:
+        receipt: ReceiptFacts | None = self.receipts.chosen()
+        if receipt is not None:
+            self._reader.ask(self, lambda _: message_of(receipt.data), self._copy_message, channel="message")
+
+    def _copy_message(self, outcome: Outcome[Any]) -> None:
+        if outcome.kind is OutcomeKind.DONE and outcome.value is not None:
+            QGuiApplication.clipboard().setText(outcome.value)
+            self._say("Copied. Paste it into a mail to the central team.")
+        elif outcome.error is not None:
+            self._say(f"{outcome.error.summary} {outcome.error.remedy}".strip())
+
+    def _say(self, text: str) -> None:
+        self.message.setProperty("said", text)
+        if self.message.isVisible():
+            QToolTip.showText(self.message.mapToGlobal(QPoint(0, self.message.height())), plain_text(text), self.message)
+
+    def _save_receipt(self) -> None:
+        receipt: ReceiptFacts | None = self.receipts.chosen()
+        if receipt is None:
+            return
+        file, _ = ask_save(self, "Save the receipt", f"{receipt.data.stem}.pdf", PDF)
+        if file is not None:
+            self.intent.emit(SaveReceipt(receipt.data, file))
 
     def _undo(self) -> None:
         version: VersionLine | None = self.versions.chosen()
