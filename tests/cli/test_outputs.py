@@ -23,6 +23,7 @@ COMMANDS = (
     "export verification",
     "export readiness",
     "export chart --name growth",
+    "export message",
     "hold export",
 )
 """Every command with the option --output-file."""
