@@ -55,7 +55,7 @@ class ConfigurationPage(Page):
         self._left: dict[Path, Draft] = {}
         self._saving: Draft | None = None
         self._last_job = 0
-        self._marked = False
+        self._marked = self._unreadable = False
         self._assistant: Assistant | None = None
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -92,6 +92,7 @@ class ConfigurationPage(Page):
         QShortcut(QKeySequence("Ctrl+Shift+S"), self, self._save_as)
         self._read(self._state.config_file)
         self.render(self._state)
+        self.form.begin()
 
     def _build_head(self) -> None:
         self.file = ElidedLabel("", "muted")
@@ -114,7 +115,7 @@ class ConfigurationPage(Page):
         self.tabs.setDocumentMode(True)
         self.tabs.tabBar().setDrawBase(False)
         self.tabs.tabBar().setUsesScrollButtons(False)  # the findings give way before a tab does
-        self.tabs.currentChanged.connect(lambda _: self._look())
+        self.tabs.currentChanged.connect(self._changed_tab)
         self.splitter = QSplitter()
         self.splitter.addWidget(self.tabs)
         self.splitter.addWidget(self.panel)
@@ -136,6 +137,11 @@ class ConfigurationPage(Page):
         self.empty = EmptyState("configuration", "", "")
         self.empty.acted.connect(lambda: self._open_assistant())
         self.set_content(column(self.body, self.empty, margins=(24, 20, 24, 16)))
+
+    def _changed_tab(self, at: int) -> None:
+        if at < len(self.form.tabs):
+            self.form.prefer(self.form.tabs[at].name)
+        self._look()
 
     def _folder(self) -> Path:
         return self._draft.file.parent if self._draft else Path.home()
@@ -183,8 +189,15 @@ class ConfigurationPage(Page):
 
     def _draw_head(self) -> None:
         draft, saving = self._draft, self._saving is not None
-        self.body.setVisible(draft is not None)
-        self.empty.setVisible(draft is None)
+        file = self._state.config_file
+        reading = draft is None and file is not None and not self._unreadable
+        self.body.setVisible(draft is not None or reading)
+        self.empty.setVisible(draft is None and not reading)
+        if reading:
+            self.file.set_full(str(file))
+            self.mark.hide()
+            for part in (self.save, self.save_as, self.revert, self.test):
+                part.setEnabled(False)
         if draft is None:
             if self._state.config_file is None:
                 text = "A configuration says where your site's files are, and where they are uploaded to. Set one up step by step, or open one with File → Open configuration."
@@ -212,6 +225,7 @@ class ConfigurationPage(Page):
             if self._draft.modified:
                 self._left[self._draft.file] = self._draft
             self._draft = self._checked = None
+        self._unreadable = False
         if file is not None:
             self._services.reader.ask(self, lambda _: read_text(file), lambda outcome: self._was_read(file, outcome), channel="read")
 
@@ -226,6 +240,7 @@ class ConfigurationPage(Page):
                     if error
                     else "The program stopped at an error of its own."
                 )
+                self._unreadable = True
                 self.empty.say("The configuration cannot be read", text, "Set up this site again")
                 self._draw_head()
             return

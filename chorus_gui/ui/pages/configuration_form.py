@@ -1,14 +1,19 @@
-"""The form: every key of a configuration, grouped, each in one row."""
+"""The form: every key of a configuration, grouped, each in one row.
+
+It has hundreds of widgets, so it is made in parts, between which the window answers: what is seen first comes first.  Whatever needs a field
+that is not there yet (:attr:`Form.rows`, :meth:`Form.reveal`) has it made at once.
+"""
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QTimer, Signal
-from PySide6.QtWidgets import QLabel, QScrollArea, QWidget
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
+from PySide6.QtWidgets import QLabel, QLayout, QScrollArea, QVBoxLayout, QWidget
 
 from chorus_gui.app import sampling
 from chorus_gui.app.draft import Draft, Where
@@ -23,11 +28,17 @@ from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets import icons
 from chorus_gui.ui.widgets.basics import Card, Picture, button, column, label, row, scrolled, set_grade
 from chorus_gui.ui.widgets.fold import Fold
+from chorus_gui.ui.widgets.tab_order import tab_in_order
 from chorus_gui.ui.words import agree, count_of
 
 WIDTH = 860
 """Lines that are longer are hard to read."""
+SLICE_S = 0.015
+"""After this time the form leaves the thread that paints to others; seconds."""
 _MAIN_CREDENTIALS = ("auth_mode", "azure_account_name", "azure_account_url", "azure_sas_token")
+
+
+_Part = Callable[[], QWidget | QLayout]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,20 +74,82 @@ class Form(QObject):
         super().__init__(parent)
         self._folder = folder
         self._services = services
-        self.places: dict[str, PlaceSection] = {}
-        self.rows: dict[Where, KeyRow] = {}
-        self.folds: list[tuple[Fold, tuple[Where, ...]]] = []
-        self.cards: dict[str, Card] = {}
-        self.matches: dict[str, QLabel] = {}
+        self._places: dict[str, PlaceSection] = {}
+        self._rows: dict[Where, KeyRow] = {}
+        self._folds: list[tuple[Fold, tuple[Where, ...]]] = []
+        self._cards: dict[str, Card] = {}
+        self._matches: dict[str, QLabel] = {}
         self._draft: Draft | None = None
         self._faults: Mapping[Where, Sequence[Fault]] = {}
         self._warnings: Mapping[Where, Sequence[str]] = {}
-        self.tabs = (
-            FormTab("site", "S&ite", _area(self._site())),
-            FormTab("central", "&Central store", _area(self._central())),
-            FormTab("journal", "Jou&rnal", _area(self._journal())),
-            FormTab("behaviour", "&Behaviour", _area(self._behaviour())),
-        )
+        self._modalities: Sequence[str] = ()
+        self._sample: sampling.Sample | None = None
+        parts = {"site": self._site, "central": self._central, "journal": self._journal, "behaviour": self._behaviour}
+        titles = ("S&ite", "&Central store", "Jou&rnal", "&Behaviour")
+        self.tabs = tuple(FormTab(name, title, _area()) for name, title in zip(parts, titles, strict=True))
+        self._unmade = [(name, make()) for name, make in parts.items()]
+        # the first tab is high: nothing moves when it needs the bar
+        self.tabs[0].area.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
+        self._timer = QTimer(self, interval=0)
+        self._timer.timeout.connect(self._make_some)
+
+    # --- its parts --------------------------------------------------------------------------------------------------
+
+    @property
+    def rows(self) -> Mapping[Where, KeyRow]:
+        """The row of each key that has one now."""
+        self.finish()
+        return self._rows
+
+    @property
+    def places(self) -> Mapping[str, PlaceSection]:
+        """Where the files of the site and of each modality are."""
+        self.finish()
+        return self._places
+
+    @property
+    def folds(self) -> Sequence[tuple[Fold, tuple[Where, ...]]]:
+        """What can be opened, with the keys in it."""
+        self.finish()
+        return self._folds
+
+    @property
+    def cards(self) -> Mapping[str, Card]:
+        """The card of each modality."""
+        self.finish()
+        return self._cards
+
+    @property
+    def matches(self) -> Mapping[str, QLabel]:
+        """For each modality, what its pattern matches."""
+        self.finish()
+        return self._matches
+
+    def begin(self) -> None:
+        """Make the parts, one after another, while nothing else happens."""
+        self._timer.start()
+
+    def prefer(self, name: str) -> None:
+        """The person looks at this tab: its parts are made next."""
+        self._unmade.sort(key=lambda one: one[0] != name)
+
+    def finish(self, name: str = "") -> None:
+        """Make all parts that are not made yet, or those of one tab."""
+        for tab, parts in [one for one in self._unmade if name in ("", one[0])]:
+            for _ in parts:
+                pass
+            self._unmade.remove((tab, parts))
+
+    def _make_some(self) -> None:
+        began = time.monotonic()
+        while self._unmade:
+            name, parts = self._unmade[0]
+            if next(parts, self) is self:
+                self._unmade.remove((name, parts))
+            if time.monotonic() - began >= SLICE_S:
+                break
+        if not self._unmade:
+            self._timer.stop()
 
     # --- what it shows ----------------------------------------------------------------------------------------------
 
@@ -88,11 +161,11 @@ class Form(QObject):
                 content.setEnabled(draft.reading is not None)
         if draft.reading is None:
             return
-        for place in self.places.values():
+        for place in self._places.values():
             place.show_draft(draft)
-        for key_row in [*self.rows.values()]:
+        for key_row in [*self._rows.values()]:
             key_row.show_draft(draft)
-        for fold, wheres in self.folds:
+        for fold, wheres in self._folds:
             fold.show_count(sum(draft.own(where) is not None for where in wheres))
 
     def show_findings(self, faults: Sequence[Fault], warnings: Sequence[tuple[Where, str]], modalities: Sequence[str]) -> None:
@@ -106,49 +179,37 @@ class Form(QObject):
         for where, sentence in warnings:
             by_warning[where].append(sentence)
         self._faults, self._warnings = by_fault, by_warning
-        for fold, wheres in self.folds:
+        for fold, wheres in self._folds:
             if any(where in by_fault for where in wheres):
                 fold.open()
         for where in by_fault:
             if (place := self._place_of(where)) is not None:
                 place.reveal(where)
-        for where, key_row in self.rows.items():
+        for where, key_row in self._rows.items():
             key_row.show_findings(self._draft, by_fault.get(where, []), by_warning.get(where, []))
-        for place in self.places.values():
+        for place in self._places.values():
             place.show_faults(by_fault)
         if modalities:
-            for name, card in self.cards.items():
+            self._modalities = modalities
+            for name, card in self._cards.items():
                 card.setVisible(name in modalities)
 
     def show_sample(self, found: sampling.Sample | None) -> None:
         """What each modality's pattern matches on the site."""
-        for name, text in self.matches.items():
-            if found is None or name not in found.matched:
-                text.setText("")
-                set_grade(text, None)
-                continue
-            count, example = found.matched[name], next(iter(found.examples.get(name, [])), None)
-            about = "" if found.complete else "In a sample, "
-            if example is None:
-                text.setText("In a sample, no file matches this pattern." if about else "No file matches this pattern.")
-                set_grade(text, Grade.WARNING)
-                continue
-            patients = len(found.patients.get(name, ()))
-            of = f" of {count_of(patients, 'patient')}" if patients else ""
-            text.setText(
-                f"{about}{count_of(count, 'file')}{of} {agree(count, 'matches', 'match')}.  {example.path}  →  {example.store_path}"
-            )
-            set_grade(text, Grade.GOOD)
+        self._sample = found
+        for name, text in self._matches.items():
+            _show_match(text, name, found)
 
     def reveal(self, where: Where) -> str:
         """Bring a key's field into view and give it the focus; the name of its tab."""
-        for fold, wheres in self.folds:
+        name = group_of(where)
+        self.finish(name)
+        for fold, wheres in self._folds:
             if where in wheres:
                 fold.open()
         if (place := self._place_of(where)) is not None:
             place.reveal(where)
-        name = group_of(where)
-        key_row = self.rows.get(where)
+        key_row = self._rows.get(where)
         editor = key_row.input.editor if key_row is not None else place.editor_of(where) if place is not None else None
         if editor is not None:
             area, shown = next(tab.area for tab in self.tabs if tab.name == name), key_row or editor
@@ -161,26 +222,37 @@ class Form(QObject):
         return name
 
     def _place_of(self, where: Where) -> PlaceSection | None:
-        return self.places.get(where[1]) if where[0].startswith("site.") else None
+        return self._places.get(where[1]) if where[0].startswith("site.") else None
 
     # --- how it is built --------------------------------------------------------------------------------------------
+
+    @property
+    def _shown(self) -> Draft | None:
+        """The draft, if what is made now has to show it."""
+        return self._draft if self._draft is not None and self._draft.reading is not None else None
 
     def _place(self, modality: str) -> PlaceSection:
         made = PlaceSection(self._services, modality, self._row)
         made.redrafted.connect(self.redrafted)
         made.untrusted.connect(self.untrusted)
-        self.places[modality] = made
+        self._places[modality] = made
+        if (draft := self._shown) is not None:
+            made.show_draft(draft)
+            for where in self._faults:
+                if self._place_of(where) is made:
+                    made.reveal(where)
+            made.show_faults(self._faults)
         return made
 
     def _row(self, where: Where, *, explained: bool = True) -> KeyRow:
         made = KeyRow(where, self._folder, explained=explained)
         made.edited.connect(self.edited)
         made.fix_wanted.connect(self.fix_wanted)
-        assert where not in self.rows, f"two rows for {where}"
-        self.rows[where] = made
-        if self._draft is not None and self._draft.reading is not None:
-            made.show_draft(self._draft)
-            made.show_findings(self._draft, list(self._faults.get(where, [])), list(self._warnings.get(where, [])))
+        assert where not in self._rows, f"two rows for {where}"
+        self._rows[where] = made
+        if (draft := self._shown) is not None:
+            made.show_draft(draft)
+            made.show_findings(draft, list(self._faults.get(where, [])), list(self._warnings.get(where, [])))
         return made
 
     def _fold(self, name: str, meanings: Sequence[str], modality: str = DEFAULT) -> Fold:
@@ -191,83 +263,124 @@ class Form(QObject):
             made.setLayout(layout)
             return made
 
-        fold = Fold(name, make)
-        self.folds.append((fold, tuple((meaning, modality) for meaning in meanings)))
+        fold, wheres = Fold(name, make), tuple((meaning, modality) for meaning in meanings)
+        self._folds.append((fold, wheres))
+        if (draft := self._shown) is not None:
+            fold.show_count(sum(draft.own(where) is not None for where in wheres))
+            if any(where in self._faults for where in wheres):
+                fold.open()
         return fold
 
-    def _site(self) -> list[QWidget]:
-        shared = Card(
-            column(
-                label("Site", "heading"),
-                self._place(DEFAULT),
-                self._row(("modalities", DEFAULT)),
-                self._row(("exclude", DEFAULT)),
-                self._fold("Advanced: one pattern for all modalities", ("site.pattern", "site.versioned", "site.omop_per_patient")),
-                space=2 * SPACE,
-            )
-        )
-        return [shared, *(self._modality(name) for name in MODALITIES)]
+    def _rows_of(self, *meanings: str) -> Iterator[_Part]:
+        return ((lambda meaning=meaning: self._row((meaning, DEFAULT))) for meaning in meanings)
 
-    def _modality(self, name: str) -> Card:
-        picture = Picture(20, icons.MODALITY_ICONS[name])
+    def _filled(self, tab: str, *parts: _Part, space: int = 2 * SPACE, name: str = "") -> Iterator[None]:
+        """Make a card part by part at the end of a tab, and show it when it is whole; ``name``: if this modality is submitted."""
+        card = Card(column(space=space))
+        card.setAccessibleName(name)
+        card.hide()  # before it has a place there: nothing is seen of a half
+        area = next(one.area for one in self.tabs if one.name == tab)
+        inside, layout = area.widget().layout(), card.layout()
+        assert isinstance(inside, QVBoxLayout)
+        assert isinstance(layout, QVBoxLayout)
+        inside.insertWidget(inside.count() - 1, card)
+        for part in parts:
+            made = part()
+            if isinstance(made, QLayout):
+                layout.addLayout(made)
+            else:
+                layout.addWidget(made)
+                for widget in (made, *made.findChildren(QWidget)):
+                    widget.ensurePolished()  # now: showing the card would do it for all at once
+            yield
+        if name:
+            self._cards[name] = card
+        card.setVisible(not name or not self._modalities or name in self._modalities)
+        tab_in_order(area, area.widget())  # what is made later comes last otherwise
+        yield
+
+    def _site(self) -> Iterator[None]:
+        yield from self._filled(
+            "site",
+            lambda: label("Site", "heading"),
+            lambda: self._place(DEFAULT),
+            *self._rows_of("modalities", "exclude"),
+            lambda: self._fold("Advanced: one pattern for all modalities", ("site.pattern", "site.versioned", "site.omop_per_patient")),
+        )
+        for name in MODALITIES:
+            yield from self._modality(name)
+        self.tabs[0].area.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
+
+    def _modality(self, name: str) -> Iterator[None]:
+        flags = ["site.versioned", *(["site.omop_per_patient"] if name == "OMOP" else [])]
+        return self._filled(
+            "site",
+            lambda: row(Picture(20, icons.MODALITY_ICONS[name]), label(name, "heading"), None),
+            lambda: self._row(("site.pattern", name), explained=False),
+            lambda: self._match(name),
+            *((lambda flag=flag: self._row((flag, name), explained=False)) for flag in flags),
+            lambda: self._place(name),
+            space=SPACE + SPACE // 2,
+            name=name,
+        )
+
+    def _match(self, name: str) -> QLayout:
         text = label("", wrap=True, selectable=True)
         text.setAccessibleName(f"{name}: files that match the pattern")
+        self._matches[name] = text
+        _show_match(text, name, self._sample)
         examples = button("Show examples", f"Show files that match the pattern of {name}, and test a path", flat=True)
         examples.clicked.connect(self.tester_wanted)
         line = row(text, examples)
         line.setStretch(0, 1)
-        flags = ["site.versioned", *(["site.omop_per_patient"] if name == "OMOP" else [])]
-        card = Card(
-            column(
-                row(picture, label(name, "heading"), None),
-                self._row(("site.pattern", name), explained=False),
-                line,
-                *(self._row((flag, name), explained=False) for flag in flags),
-                self._place(name),
-                space=SPACE + SPACE // 2,
-            )
-        )
-        card.setAccessibleName(name)
-        self.cards[name], self.matches[name] = card, text
-        return card
+        return line
 
-    def _central(self) -> list[QWidget]:
-        place = Card(column(label("Place", "heading"), self._row(("central.path", DEFAULT)), space=2 * SPACE))
-        return [place, self._credentials("central", "Credentials", ("central.container",))]
+    def _central(self) -> Iterator[None]:
+        yield from self._filled("central", lambda: label("Place", "heading"), *self._rows_of("central.path"))
+        yield from self._credentials("central", ("central.container",))
 
-    def _journal(self) -> list[QWidget]:
-        place = Card(
-            column(
-                label("Place", "heading"),
-                self._row(("journal.path", DEFAULT)),
-                self._row(("journal.local", DEFAULT)),
-                space=2 * SPACE,
-            )
-        )
+    def _journal(self) -> Iterator[None]:
+        yield from self._filled("journal", lambda: label("Place", "heading"), *self._rows_of("journal.path", "journal.local"))
         copy = button("Copy from central store", "Copy the credentials of the central store to the journal", icon="copy")
         copy.clicked.connect(self.copy_wanted)
-        return [place, self._credentials("journal", "Credentials", ("journal.container", "journal.upload_method"), copy)]
+        yield from self._credentials("journal", ("journal.container", "journal.upload_method"), copy)
 
-    def _behaviour(self) -> list[QWidget]:
-        rows = (self._row((meaning, DEFAULT)) for meaning in BEHAVIOUR)
-        return [Card(column(label("Behaviour", "heading"), *rows, self._fold("Reports of unattended runs", REPORT), space=2 * SPACE))]
+    def _behaviour(self) -> Iterator[None]:
+        reports = lambda: self._fold("Reports of unattended runs", REPORT)  # noqa: E731 - one of many alike
+        return self._filled("behaviour", lambda: label("Behaviour", "heading"), *self._rows_of(*BEHAVIOUR), reports)
 
-    def _credentials(self, place: str, heading: str, more: tuple[str, ...], *extra: QWidget) -> Card:
+    def _credentials(self, place: str, more: tuple[str, ...], *extra: QWidget) -> Iterator[None]:
         main = tuple(f"{place}.{name}" for name in _MAIN_CREDENTIALS)
         others = tuple(meaning for meaning in credentials(place) if meaning not in main)
-        return Card(
-            column(
-                row(label(heading, "heading"), None, *extra),
-                label("These are for a place in Azure. A folder needs no credentials.", "muted", wrap=True),
-                *(self._row((meaning, DEFAULT)) for meaning in main),
-                self._fold("Other credentials and names", (*others, *more)),
-                space=2 * SPACE,
-            )
+        return self._filled(
+            place,
+            lambda: row(label("Credentials", "heading"), None, *extra),
+            lambda: label("These are for a place in Azure. A folder needs no credentials.", "muted", wrap=True),
+            *self._rows_of(*main),
+            lambda: self._fold("Other credentials and names", (*others, *more)),
         )
 
 
-def _area(parts: Sequence[QWidget]) -> QScrollArea:
+def _show_match(text: QLabel, name: str, found: sampling.Sample | None) -> None:
+    if found is None or name not in found.matched:
+        text.setText("")
+        set_grade(text, None)
+        return
+    count, example = found.matched[name], next(iter(found.examples.get(name, [])), None)
+    about = "" if found.complete else "In a sample, "
+    if example is None:
+        text.setText("In a sample, no file matches this pattern." if about else "No file matches this pattern.")
+        set_grade(text, Grade.WARNING)
+        return
+    patients = len(found.patients.get(name, ()))
+    of = f" of {count_of(patients, 'patient')}" if patients else ""
+    matches = f"{about}{count_of(count, 'file')}{of} {agree(count, 'matches', 'match')}."
+    text.setText(f"{matches}  {example.path}  →  {example.store_path}")
+    set_grade(text, Grade.GOOD)
+
+
+def _area() -> QScrollArea:
     content = QWidget()
     content.setMaximumWidth(WIDTH)
-    content.setLayout(column(*parts, None, space=2 * SPACE, margins=(0, 2 * SPACE, SPACE, 2 * SPACE)))
+    content.setLayout(column(None, space=2 * SPACE, margins=(0, 2 * SPACE, SPACE, 2 * SPACE)))
     return scrolled(content, "Settings")

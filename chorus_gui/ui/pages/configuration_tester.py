@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QFontDatabase
+from PySide6.QtGui import QFontDatabase, QShowEvent
 from PySide6.QtWidgets import QLineEdit, QTableView, QWidget
 
 from chorus_gui.app import sampling
@@ -33,7 +33,7 @@ def in_a_sentence(example: sampling.Example) -> str:
 
 
 class TesterTab(QWidget):
-    """``look_wanted``: the site's folder should be read."""
+    """``look_wanted``: the site's folder should be read.  Its widgets are made when it is first shown."""
 
     look_wanted = Signal()
 
@@ -42,6 +42,18 @@ class TesterTab(QWidget):
         self._checked: Checked | None = None
         self._sample: sampling.Sample | None = None
         self._filter: str | None = None
+        self._looking = self._built = False
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """What can wait until the tab is shown."""
+        self.build()
+        super().showEvent(event)
+
+    def build(self) -> None:
+        """Make the widgets, if they are not there yet, and show what is known."""
+        if self._built:
+            return
+        self._built = True
         self.path = QLineEdit()
         self.path.setPlaceholderText("for example 1001/Images/ct/slice-001.dcm")
         self.path.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
@@ -69,23 +81,35 @@ class TesterTab(QWidget):
         layout = column(Card(column(typed, self.answer)), found, space=2 * SPACE, margins=(0, 2 * SPACE, 0, 0))
         layout.setStretch(1, 1)
         self.setLayout(column(scrolled_if_low(layout), space=0))
-        self.show_sample(None)
+        looking = self._looking
+        self.show_sample(self._sample)
+        if looking:
+            self.show_looking()
+        if self._checked is not None:
+            self.show_checked(self._checked)
 
     def show_checked(self, checked: Checked) -> None:
         """Other patterns."""
         self._checked = checked
+        if not self._built:
+            return
         for name in MODALITIES:
             self.tiles[name].setVisible(name in checked.modalities or not checked.modalities)
         self._explain()
 
     def show_looking(self) -> None:
         """The folder is being read."""
+        self._looking = True
+        if not self._built:
+            return
         self.status.setText("Reading the site's folder…")
         set_grade(self.status, None)
 
     def show_sample(self, found: sampling.Sample | None) -> None:
         """What was found; None: nothing was read."""
-        self._sample = found
+        self._sample, self._looking = found, False
+        if not self._built:
+            return
         for name, tile in self.tiles.items():
             count = None if found is None else found.unmatched if name == UNMATCHED else found.matched.get(name, 0)
             tile.show_count(None if count is None else Tally(count, 0), with_bytes=False)
