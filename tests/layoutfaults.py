@@ -46,6 +46,8 @@ LEAST_ROWS = 4
 """a table shows at least this many rows, if it has them"""
 LEAST_HEIGHT = 96
 """a page that scrolls shows at least this much; pixels"""
+HEADING = 20
+"""pixels: what the title of a column needs at its sides, by the style sheet"""
 SLACK = 2
 """pixels: hinting of letters differs with their place"""
 
@@ -212,7 +214,11 @@ def _headings(one: QAbstractItemView) -> Iterator[str]:
     bold.setBold(True)
     for column in range(header.count()):
         title = str(model.headerData(column, Qt.Orientation.Horizontal) or "")
-        if title and not header.isSectionHidden(column) and header.sectionSize(column) < QFontMetrics(bold).horizontalAdvance(title) + 12:
+        if (
+            title
+            and not header.isSectionHidden(column)
+            and header.sectionSize(column) < QFontMetrics(bold).horizontalAdvance(title) + HEADING
+        ):
             yield f"cut off: the heading “{title}” in {named(one)} has {header.sectionSize(column)} pixels"
 
 

@@ -163,6 +163,6 @@ def example_table(model: ExampleModel) -> QTableView:
     made = table(model, "Files and the patterns that they match", stretch=0)
     made.setAlternatingRowColors(True)
     made.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-    set_widths(made, {0: "1000001/Images/1.dcm", 1: "Waveforms", 2: "1000001", 3: "20260101000000/1000001/Images"}, gives=(2,))
+    set_widths(made, {0: "1000001/Images/1", 1: "Waveforms", 2: "1000001", 3: "20260101000000/1000001/Images"}, gives=(2,))
     made.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
     return made

@@ -75,7 +75,7 @@ class RunView(QWidget):
         self.table.setItemDelegateForColumn(PROGRESS, BarDelegate(FRACTION_ROLE, self.table))
         set_widths(
             self.table,
-            {MODALITY: "Waveforms", PROGRESS: "a long bar 100 %", 2: "100,000 of 100,000", 3: "888.8 MB of 888.8 MB", 4: "888.8 MB/s", 5: "88 min 88 s", FAILED: "1,000"},
+            {MODALITY: "Waveforms", PROGRESS: "long bar 100 %", 2: "100,000 of 100,000", 3: "888.8 MB of 888.8 MB", 4: "888.8 MB/s", 5: "88 min 88 s", FAILED: "1,000"},
         )  # fmt: skip
         self.chart = LineChart("Speed over the last minutes", words.rate, CHART_POINTS)
         self.active = ActiveModel(self)

@@ -27,7 +27,7 @@ LEAST_TEXT, LEAST_GIVEN = 72, 120
 """The least width of a text that is shortened, and of one that could be left out instead; pixels."""
 FIT_MS = 100
 """How long a table waits for further changes before it fits its columns to them; milliseconds."""
-ARROW, MARGINS = 28, 14
+ARROW, MARGINS = 34, 22
 """What a title needs at its sides, with the arrow of the order and without; pixels."""
 
 
