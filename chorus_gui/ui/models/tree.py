@@ -90,7 +90,7 @@ def spoken(node: TreeNode, *, opened: bool | None) -> str:
 
 
 TREE = (
-    TreeColumn("Patient or folder", title, "Patient 1000123 Images/study_0001", "name"),
+    TreeColumn("Patient or folder", title, "Patient 1000123 Images", "name"),
     TreeColumn("Changes", lambda node: words.number(node.tally.files), "1,000,000", "files", right=True),
     TreeColumn("Size", lambda node: words.size(node.tally.bytes), "512.5 MB", "bytes", right=True),
     TreeColumn("Held back", held_text, "1,000 of 1,000", "held"),
