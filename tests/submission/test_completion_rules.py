@@ -19,7 +19,7 @@ from chorus_gui.core.storage.digests import md5_of
 from chorus_gui.core.submission import completion
 from chorus_gui.core.submission.completion import Completed, complete_versions, completeness, completeness_of_all
 from chorus_gui.core.submission.guard import GuardedStore
-from chorus_gui.core.submission.marker import Complete, marker_path
+from chorus_gui.core.submission.marker import LARGEST, Complete, marker_path
 
 ONE, TWO = "1/Images/a.dcm", "OMOP/person.csv"
 TIME = "20260101000000"
@@ -73,6 +73,10 @@ def place_taken(world: World) -> None:
     world.store.put(marker_path("v1"), b'{"study": "ours"}')
 
 
+def place_taken_by_much(world: World) -> None:
+    world.store.put(marker_path("v1"), b"x" * (LARGEST + 1))
+
+
 def missing(world: World) -> None:
     world.store.delete(f"v1/{ONE}")
 
@@ -88,6 +92,7 @@ def missing(world: World) -> None:
         pytest.param(pending, (), "pending", True, id="a file is pending"),
         pytest.param(deleted, (), "no files", True, id="it has no files"),
         pytest.param(place_taken, (), "A file of the site has the place", False, id="a file of the site has the marker's place"),
+        pytest.param(place_taken_by_much, (), "A file of the site has the place", False, id="a file that is too large for a marker"),
         pytest.param(missing, (), "1 of its files is not confirmed", False, id="a file is missing"),
     ],
 )
@@ -102,7 +107,7 @@ def test_when_a_version_gets_its_marker(
     assert says in one.why
     assert one.expected is expected
     found = world.store.head(marker_path("v1"))
-    assert (found is not None) is (not says or change is place_taken)
+    assert (found is not None) is (not says or change in (place_taken, place_taken_by_much))
 
 
 def test_which_versions_are_looked_at(world: World) -> None:

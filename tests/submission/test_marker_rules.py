@@ -330,6 +330,8 @@ def test_a_small_file_on_the_quick_way_removes_the_marker_first_too(refuses: boo
     """If that is not possible, the file goes the other way, which says why."""
     store = WithLine()
     store.put(marker_path("v1"), to_json(MARKER).encode())
+    inner = Line(store)
+    store.lane = lambda: inner  # type: ignore[method-assign]
     guard = GuardedStore(store)
     lane = guard.lane()
     assert lane is not None
@@ -339,6 +341,7 @@ def test_a_small_file_on_the_quick_way_removes_the_marker_first_too(refuses: boo
     lane.begin(7, "v1/b", b"abc", MD5.digest())
     assert (lane.busy, lane.answered) == (1, True)
     (arrival,) = lane.answers(5)
+    assert inner.waited == [0 if refuses else 5], "what was refused is known at once"
     assert (arrival.key, arrival.blob is None) == (7, refuses)
     assert (store.head("v1/b") is None, store.head(marker_path("v1")) is None) == (refuses, not refuses)
     assert (lane.busy, lane.answered, lane.answers(0)) == (0, False, [])

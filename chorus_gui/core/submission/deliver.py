@@ -24,12 +24,12 @@ def deliver(
     files: Iterator[tuple[T, Item]],
     entry_of: Callable[[T, Proof], Entry],
     done: Callable[[list[tuple[T, Proof]]], None],
-    executor: Executor | None = None,
+    executor: Executor,
 ) -> None:
     """Upload every item; each confirmed file is recorded as ``entry_of`` says, then ``done`` is called.
 
     ``files`` gives each item with the change or row that it comes from, which goes to ``entry_of`` and ``done`` with the proof.
-    ``executor``: where they are sent, :attr:`Work.bulk` if it is None.  Failures of single files go to ``work.log``.  Raises :class:`StoreError` for what stops the job, ``Cancelled``,
+    ``executor``: where they are sent.  Failures of single files go to ``work.log``.  Raises :class:`StoreError` for what stops the job, ``Cancelled``,
     :class:`JournalError`; proofs that were there by then are committed.
     """
     under_way: dict[int, T] = {}
@@ -47,7 +47,7 @@ def deliver(
 
     with (
         Batch[tuple[T, Proof]](work.journal, work.config.page_size, committed) as batch,
-        closing(transfer(items(), work.sources, guard, work.ctx, executor or work.bulk, idle=batch.tick)) as results,
+        closing(transfer(items(), work.sources, guard, work.ctx, executor, idle=batch.tick)) as results,
     ):
         for result in results:
             origin = under_way.pop(result.item.key)

@@ -112,7 +112,6 @@ class Processes:
         self._running: list[_Process] = []
         self._places: Callable[[], bytes] | None = None
         self._batch: list[Task] = []
-        self._lost: list[int] = []
         self._holds = 0
         self._held = False
 
@@ -124,7 +123,7 @@ class Processes:
     def close(self) -> None:
         """End them, and wait until they have ended."""
         running, self._running = self._running, []
-        self._batch, self._lost, self._places = [], [], None
+        self._batch, self._places = [], None
         for process in running:
             process.leave()
         for process in running:
@@ -148,17 +147,17 @@ class Processes:
     @property
     def answered(self) -> bool:
         """:meth:`answers` has something at once."""
-        return bool(self._lost) or not self._inbox.empty()
+        return not self._inbox.empty()
 
     @property
     def busy(self) -> bool:
         """They have files."""
-        return bool(self._batch or self._lost) or any(process.numbers for process in self._running)
+        return bool(self._batch) or any(process.numbers for process in self._running)
 
     @property
     def moving(self) -> bool:
         """They have files, and have not stopped after a :meth:`hold`.  It is known after :meth:`answers`."""
-        return bool(self._lost) or any(process.numbers and process.still != self._holds for process in self._running)
+        return any(process.numbers and process.still != self._holds for process in self._running)
 
     def hold(self) -> None:
         """Begin no more files until :meth:`resume`.  Those on their way are answered."""
@@ -191,10 +190,8 @@ class Processes:
     def finish(self) -> None:
         """No more files: a process that still has some is ended, so that nothing is sent after this."""
         self._batch.clear()
-        self._lost.clear()
         self._places = None
         for process in [process for process in self._running if process.numbers]:
-            process.numbers.clear()
             process.end()
             self._running.remove(process)
 
@@ -225,9 +222,7 @@ class Processes:
         """What has come; if there is nothing, wait up to ``seconds`` for it."""
         if seconds:
             self.flush()
-        found = Answers([], self._lost)
-        self._lost = []
-        wait = 0.0 if found.other_way else max(0.0, seconds)
+        found, wait = Answers([], []), max(0.0, seconds)
         with suppress(Empty):
             while True:
                 process, message = self._inbox.get(timeout=wait) if wait else self._inbox.get_nowait()
