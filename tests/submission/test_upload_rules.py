@@ -401,3 +401,16 @@ def test_which_blobs_no_entry_explains(world: World) -> None:
         assert sorted(unexplained(work, world.store, Selection())) == sorted(strange)
         assert sorted(unexplained(work, world.store, Selection("v2"))) == ["v2/1/Images/a.dcm"]
         assert list(unexplained(work, world.store, Selection("v9"))) == []
+
+
+def test_a_complete_version_that_got_more_entries_is_not_complete_although_none_of_them_can_be_sent(world: World) -> None:
+    """Another tool recorded a file for it that the site does not have: the central team must not take the version for complete."""
+    world.put("1/Images/a.dcm", "a")
+    world.run(version="v1")
+    marker = world.central / "v1/submission.json"
+    assert marker.exists()
+    with world.open() as journal:
+        journal.commit([Entry(Action.ENTER, "Images", "1/Images/gone.dcm", "1", 3, 1, "0" * 32, "v1")])
+    log = world.upload()
+    assert [failure.item.path for failure in log.failures] == ["1/Images/gone.dcm"]
+    assert not marker.exists()

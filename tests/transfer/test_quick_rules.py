@@ -549,6 +549,9 @@ def test_a_source_whose_lane_brought_nothing_gets_one_again_later(reading: Quick
     cloud.lanes[0].lost |= set("abc")
     collected(reading)
     sent(reading, site.add("d", b"y"))
-    now[0] += WITHOUT_S + 1
+    now[0] += WITHOUT_S - 1
     sent(reading, site.add("e", b"y"))
+    assert [lane.closed for lane in cloud.lanes] == [True], "not for a while"
+    now[0] += 2
+    sent(reading, site.add("f", b"y"))
     assert [lane.closed for lane in cloud.lanes] == [True, False]
