@@ -372,3 +372,10 @@ def test_a_blob_that_is_replaced_while_it_is_read_could_not_be_checked(store: Me
     (verdict,) = [found for found in verify(rows, paths, store, JobContext(), Threads(3), reread=True) if found.row.path == "a"]
     assert verdict.result is VerifyResult.UNCHECKED
     assert "replaced while it was being verified" in verdict.detail
+
+
+def test_a_blob_that_could_not_be_read_is_named_where_it_is(store: MemoryStore):
+    store.put(f"{V}/a", b"content")
+    store.fail_next("read", StoreError("odd"), 10)
+    verdict = check(row("a"), store, reread=True)
+    assert (verdict.result, verdict.store_path) == (VerifyResult.UNCHECKED, f"{V}/a")
