@@ -254,7 +254,13 @@ def test_unattended_runs_and_schedules(
     assert "other" not in page.scheduled.text()
     page.show_topic("unattended")
     page.intent.disconnect(session.do)
+    page.runs.view.selectRow(0)
+    assert page.reason.isVisible()
+    assert page.reason.text().startswith("Could not start\n")
+    assert "nonsense" in page.reason.text(), "the reason, not only that there is one"
+    assert page.runs.model.index(0, 1).data(Qt.ItemDataRole.ToolTipRole) == page.reason.text()
     page.runs.view.selectRow(1)
+    assert page.reason.text() == "Done: 4 files (32 B) uploaded"
     with qtbot.waitSignal(page.intent) as caught:
         qtbot.mouseClick(page.open_run, CLICK)
     [intent] = caught.args or [None]

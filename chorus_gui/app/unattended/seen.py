@@ -17,7 +17,10 @@ SHOWN = 100
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """One run: its report is the HTML file ``page`` and the JSON ``data``; ``started_us`` is in microseconds since 1970, UTC."""
+    """One run: its report is the HTML file ``page`` and the JSON ``data``; ``started_us`` is in microseconds since 1970, UTC.
+
+    ``why`` it was not completed, and what can be done, as sentences; "" if it was.
+    """
 
     page: Path
     data: Path
@@ -28,6 +31,7 @@ class RunFacts:
     uploaded: Tally
     failed: int
     policy: str
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,4 +64,5 @@ def _facts(file: Path, report: RunReport) -> RunFacts:
     sent = sum(report.uploaded.values(), Tally())
     name = report.policy.name if report.policy else Path(report.policy_file).name
     page = file.with_suffix(".html")
-    return RunFacts(page, file, report.started_us, report.result, report.status, report.headline, sent, report.failed, name)
+    why = " ".join(filter(None, report.error)) if report.error else ""
+    return RunFacts(page, file, report.started_us, report.result, report.status, report.headline, sent, report.failed, name, why)

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QPushButton, QTableView, QTabWidget, QToolTip, QWi
 
 from chorus_gui.app.journal import local_history
 from chorus_gui.app.receipt_message import message_of
-from chorus_gui.app.unattended.seen import Unattended, unattended
+from chorus_gui.app.unattended.seen import RunFacts, Unattended, unattended
 from chorus_gui.app.values import CopyFacts, JournalFacts, ReceiptFacts
 from chorus_gui.core.job import Outcome, OutcomeKind
 from chorus_gui.ui import intents, words
@@ -27,6 +27,7 @@ from chorus_gui.ui.pages.history_parts import (
     RUNS,
     VersionLine,
     bars,
+    run_text,
     schedule_text,
     version_columns,
     version_lines,
@@ -166,7 +167,8 @@ class HistoryPage(Page):
             ),
             (self.restore, self.where),
         )
-        self.scheduled = label("", "muted", wrap=True)
+        self.scheduled, self.reason = label("", "muted", wrap=True), label("", wrap=True, selectable=True)
+        self.reason.hide()
         self.runs = self._tab(
             "Unattended runs",
             _Columns(
@@ -187,7 +189,7 @@ class HistoryPage(Page):
         )
         self.charts = ChartsTab(services.checker or services.reader)
         automatic = QWidget()
-        inside = column(self.scheduled, self.runs, space=SPACE, margins=(0, 2 * SPACE, 0, 0))
+        inside = column(self.scheduled, self.runs, self.reason, space=SPACE, margins=(0, 2 * SPACE, 0, 0))
         automatic.setLayout(column(scrolled_if_low(inside), space=0))
         tabs = (
             (self.versions, "V&ersions"),
@@ -329,6 +331,9 @@ class HistoryPage(Page):
             part.setEnabled(receipt is not None)
         for part in (self.open_run, self.json_run, self.folder_run):
             part.setEnabled(self.runs.chosen() is not None)
+        run: RunFacts | None = self.runs.chosen()
+        self.reason.setText(run_text(run) if run else "")
+        self.reason.setVisible(run is not None)
         self.restore.setEnabled(free and copy is not None and copy.readable and state.custody.may_write)
         self.where.setEnabled(copy is not None)
 

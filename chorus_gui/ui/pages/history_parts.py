@@ -172,12 +172,17 @@ RECEIPTS: list[Column[ReceiptFacts]] = [
 RESULT_GRADES = {Result.DONE: Grade.GOOD, Result.STOPPED: Grade.WARNING, Result.FAILED: Grade.BAD}
 RUNS: list[Column[RunFacts]] = [
     Column("Started", lambda r: words.moment(r.started_us), lambda r: r.started_us),
-    Column("Result", lambda r: r.headline, grade=lambda r: RESULT_GRADES.get(r.result)),
+    Column("Result", lambda r: r.headline, grade=lambda r: RESULT_GRADES.get(r.result), tip=lambda r: run_text(r)),
     Column("Uploaded", lambda r: words.files_and_size(r.uploaded) if r.uploaded.files else "–", lambda r: r.uploaded.bytes, right=True),
     Column("Failed", lambda r: _number(r.failed), lambda r: r.failed, right=True, grade=lambda r: Grade.BAD if r.failed else None),
     Column("Policy", lambda r: r.policy),
     Column("Exit status", lambda r: "–" if r.status is None else str(r.status), lambda r: -1 if r.status is None else r.status, right=True),
 ]
+
+
+def run_text(run: RunFacts) -> str:
+    """How a run ended and why, all of it: the list has space for the beginning."""
+    return "\n".join(part for part in (run.headline, run.why) if part)
 
 
 def schedule_text(found: Unattended, now: datetime) -> str:
