@@ -22,7 +22,7 @@ from chorus_gui.ui.models.columns import COLUMNS, DESTINATION, KIND, MODIFIED, P
 from chorus_gui.ui.models.rows import Column, RowsModel
 from chorus_gui.ui.pages.review import ReviewPage
 from chorus_gui.ui.settings import Settings
-from chorus_gui.ui.widgets.column_widths import LEAST_TEXT, ColumnWidths, widths_of
+from chorus_gui.ui.widgets.column_widths import LEAST_GIVEN, LEAST_TEXT, ColumnWidths, widths_of
 from chorus_gui.ui.widgets.tables import set_widths, table
 
 PATH_, TEXT, NUMBER, NOTE, OTHER = range(5)
@@ -80,6 +80,30 @@ def test_columns_give_way_in_turn(view: QTableView) -> None:
     assert LEAST_TEXT <= widths["Other"] < needs["Other"], "then the other texts are shortened, from the right"
     assert widths["Text"] >= needs["Text"]
     assert fitted(view, 1600) == first, "with enough space, everything is there again"
+
+
+def test_a_long_path_is_shown_whole_before_a_note_is(qtbot: QtBot) -> None:
+    """A path is read first.  The sample says what it has at least, the lines on screen what it needs."""
+    path, note = "1000001/Images/CT/28615631/36045/0001.dcm", "held back by a colleague, and that is being checked"
+    columns: list[Column[str]] = [Column("Path", lambda _: path), Column("Note", lambda _: note)]
+    model = RowsModel(columns)
+    model.show_rows(["one"])
+    made = table(model, "Files", stretch=0)
+    model.setParent(made)
+    qtbot.addWidget(made)
+    set_widths(made, {0: "1000001/Images", 1: note}, gives=(1,))
+    made.show()
+    settled(made)
+    needs = [made.sizeHintForColumn(n) for n in range(2)]
+    for width, whole in (
+        (needs[0] + needs[1] + 60, (True, True)),
+        (needs[0] + needs[1] - 40, (True, False)),
+        (needs[0] + 60, (False, False)),
+    ):
+        made.resize(width, 200)
+        settled(made)
+        assert tuple(made.columnWidth(n) >= needs[n] for n in range(2)) == whole, width
+        assert made.columnWidth(1) >= LEAST_GIVEN
 
 
 def test_a_person_shows_and_hides_columns(qtbot: QtBot, view: QTableView) -> None:

@@ -3,7 +3,8 @@
 Where there is not enough space, the columns give way in this order:
 
 1. Every column gives away what its title and the lines that were on screen do not need.
-2. The columns that matter least (``gives``, the first one first) are shortened if they are long texts; if that is too little, they are left out.
+2. The columns that matter least (``gives``, the first one first) are shortened if they are long texts, also for the column that stretches; if that is too
+   little for the others, they are left out.
 3. The other columns of text are shortened, from the right.  A number is never shortened, because a part of it is another number.
 
 A person decides otherwise: a width that was drawn stays, and the menu of the headings shows a column, or hides it.  Only then, and in a
@@ -156,7 +157,16 @@ class ColumnWidths(QObject):
         left = space - (drawn or self.minimum)
         if sum(widths.values()) > left and self._view.isVisible():
             widths = self._narrowed(header, widths, left)
+        if not drawn and self._view.isVisible():
+            self._make_room(widths, space)
         return {self.column: drawn or max(self.minimum, space - sum(widths.values())), **widths}
+
+    def _make_room(self, widths: dict[int, int], space: int) -> None:
+        """The column that stretches shows its lines whole before those that matter least do."""
+        for n in self.gives:
+            lacks = self._need(self.column) - (space - sum(widths.values()))
+            if n in widths and lacks > 0 and self._title(n) not in self._drawn and not self._is_number(n):
+                widths[n] = max(widths[n] - lacks, min(widths[n], max(self.title_width(n), LEAST_GIVEN)))
 
     def _all_wanted(self, header: QHeaderView) -> dict[int, int]:
         """What every column wants, except the one that stretches."""
