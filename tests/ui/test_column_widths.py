@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from chorus_gui.ui.models.columns import COLUMNS, DESTINATION, KIND, MODIFIED, P
 from chorus_gui.ui.models.rows import Column, RowsModel
 from chorus_gui.ui.pages.review import ReviewPage
 from chorus_gui.ui.settings import Settings
+from chorus_gui.ui.widgets import column_widths
 from chorus_gui.ui.widgets.column_widths import LEAST_GIVEN, LEAST_TEXT, ColumnWidths, widths_of
 from chorus_gui.ui.widgets.tables import set_widths, table
 
@@ -104,6 +106,29 @@ def test_a_long_path_is_shown_whole_before_a_note_is(qtbot: QtBot) -> None:
         settled(made)
         assert tuple(made.columnWidth(n) >= needs[n] for n in range(2)) == whole, width
         assert made.columnWidth(1) >= LEAST_GIVEN
+
+
+def test_a_column_that_a_table_does_not_have_now_stays_away(view: QTableView) -> None:
+    columns = widths_of(view)
+    columns.offer(TEXT, offered=False)
+    assert "Text" not in fitted(view, 1600)
+    columns.menu.aboutToShow.emit()
+    assert "Text" not in {action.text() for action in columns.menu.actions()}
+    columns.reset()
+    assert "Text" not in fitted(view, 1500)
+    columns.offer(TEXT, offered=True)
+    assert "Text" in fitted(view, 1600)
+
+
+def test_one_place_decides_which_columns_are_shown() -> None:
+    """Another one would be overruled with the next width of the window."""
+    others = [
+        path.name
+        for path in (Path(column_widths.__file__).parents[1]).rglob("*.py")
+        if path.name != "column_widths.py"
+        and re.search(r"\.(setColumnHidden|setSectionHidden|hideColumn|hideSection)\(", path.read_text("utf-8"))
+    ]
+    assert others == []
 
 
 def test_a_person_shows_and_hides_columns(qtbot: QtBot, view: QTableView) -> None:

@@ -24,7 +24,8 @@ from chorus_gui.ui.pages.review_view import table_of
 from chorus_gui.ui.session import Session
 from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.widgets import copying
-from chorus_gui.ui.widgets.tables import table
+from chorus_gui.ui.widgets.column_widths import widths_of
+from chorus_gui.ui.widgets.tables import set_widths, table
 
 FLAG = QItemSelectionModel.SelectionFlag.Select | QItemSelectionModel.SelectionFlag.Rows
 
@@ -61,12 +62,22 @@ def view(qtbot: QtBot) -> QTableView:
     return made
 
 
+def test_a_narrow_window_copies_what_a_wide_one_does(qtbot: QtBot, view: QTableView) -> None:
+    """Only what a person hides is not copied."""
+    set_widths(view, {0: "a long name of a file", 1: "1,000,000,000", 2: "a note"}, gives=(1,))
+    view.resize(160, 200)
+    qtbot.waitUntil(lambda: view.isColumnHidden(1))
+    view.selectRow(1)
+    copy(qtbot, view)
+    assert clipboard() == [["'=1+1", "2", "<b>&lt;x"]]
+
+
 def test_the_selected_lines_are_copied_in_the_order_of_the_screen(qtbot: QtBot, view: QTableView) -> None:
     model = view.model()
     for row in (2, 0):
         view.selectionModel().select(model.index(row, 0), FLAG)
     view.horizontalHeader().moveSection(1, 0)
-    view.setColumnHidden(2, True)
+    widths_of(view).choose(2, shown=False)
     copy(qtbot, view, "keys")
     assert clipboard() == [["1", "a b c"], ["'-3", "'+x"]], "no cell breaks the table, and no cell is a formula, as in a CSV export"
     assert copy(qtbot, view, "headed") == "Copied 2 lines."

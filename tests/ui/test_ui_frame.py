@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
+from everydialog import EveryDialog
 from PySide6.QtCore import QEvent, QObject
 from PySide6.QtGui import QAction, QImage
 from PySide6.QtWidgets import QApplication, QDialog, QLabel, QMenu, QWidget
 from pytestqt.qtbot import QtBot
-from uiworld import run_job, settle
+from uiworld import a_session, run_job, settle
 from world import World
 
+from chorus_gui.app.demo import make_site, write_config
 from chorus_gui.core.job import OutcomeKind
 from chorus_gui.core.model import Grade
 from chorus_gui.ui import intents, theme
@@ -92,6 +95,26 @@ def test_no_other_window_is_shown_at_start_on_any_page_or_in_the_assistant(
     assistant.close()
     closed(qtbot, window)
     assert shown.seen == []
+
+
+def test_no_part_of_a_dialog_is_a_window_for_a_moment(qtbot: QtBot, shown: Shown, tmp_path: Path) -> None:
+    with a_session(qtbot, tmp_path) as session:
+        window = MainWindow(session)
+        window.show()
+        base = tmp_path / "riverside"
+        make_site(base / "site", patients=8)
+        window.do(intents.OpenConfig(write_config(base, tmp_path / "central-store", base / "site")))
+        settle(qtbot, session)
+        run, wait = partial(run_job, qtbot, session), partial(qtbot.waitUntil, timeout=20_000)
+        for _, dialog in EveryDialog(window, base / "site", run, wait).all():
+            dialog.show()
+            QApplication.processEvents()
+            dialog.done(0)
+        session.jobs.cancel_all()
+        window._stopped = True
+        window.close()
+        window.deleteLater()
+    assert [one for one in shown.seen if not one.startswith("QTipLabel")] == []
 
 
 @pytest.mark.parametrize("make", [

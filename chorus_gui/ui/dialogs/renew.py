@@ -49,7 +49,8 @@ class RenewDialog(Dialog):
         self.secret = SecretEdit(name or "Credential")
         self.secret.edit.setPlaceholderText("Paste it here")
         self.secret.edited.connect(lambda _: self._read())
-        self.secret.setVisible(name is not None and self._keys is None)
+        if name is None or self._keys is not None:
+            self.secret.hide()
         if self._keys is not None:
             self._keys.edited.connect(self._read)
         kept = "It is saved where the old one is. The job continues with it." if name else "Sign in, then select Try again."
@@ -122,7 +123,8 @@ class AccessKeyEdit(QWidget):
                 "The new access key is temporary, too." if self.temporary else "Only for a temporary access key.",
             ),
         )
-        self._rows[2].setVisible(not hmac)
+        if hmac:
+            self._rows[2].hide()
         self.setLayout(column(*self._rows, space=SPACE))
         self.setFocusProxy(self.key_id)
         self.key_id.textEdited.connect(self._changed)

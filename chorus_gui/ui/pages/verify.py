@@ -25,6 +25,7 @@ from chorus_gui.ui.state import JobKind, JobProgress, JobView, SessionState
 from chorus_gui.ui.status import why_not_repair
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import Card, EmptyState, Tile, button, column, label, row, set_grade
+from chorus_gui.ui.widgets.column_widths import widths_of
 from chorus_gui.ui.widgets.files import ask_save
 from chorus_gui.ui.widgets.scrolling import Stack
 from chorus_gui.ui.widgets.tables import set_widths, table
@@ -285,7 +286,7 @@ class VerifyPage(Page):
         if self._job and (found is None or found.ended_us is not None):
             return  # the book still has the earlier one, or this one has ended and the next state says so
         self._found = found
-        self.table.setColumnHidden(VERSION, found is not None and found.version is not None)
+        widths_of(self.table).offer(VERSION, offered=found is None or found.version is None)
         self.model.show_run(verdicts.book_file(Path(state.key)), found.number if found else None)
         if found is not None:
             self.model.more()

@@ -49,6 +49,7 @@ class ColumnWidths(QObject):
         self._drawn: dict[str, int] = {}
         self._chosen: dict[str, bool] = {}
         self._needed: dict[int, int] = {}
+        self._absent: set[int] = set()
         self._fitting = self._other_rows = False
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
@@ -84,6 +85,15 @@ class ColumnWidths(QObject):
         self._chosen[self._title(column)] = shown
         self.fit()
         self.changed.emit()
+
+    def offer(self, column: int, *, offered: bool) -> None:
+        """The table has this column now, or does not: every line would say the same.  A person can then not show it."""
+        (self._absent.discard if offered else self._absent.add)(column)
+        self.fit()
+
+    def is_wanted(self, column: int) -> bool:
+        """The table has this column, and the person has not hidden it: it is shown where there is enough space."""
+        return column not in self._absent and self._chosen.get(self._title(column)) is not False
 
     def reset(self) -> None:
         """Forget what the person has drawn and chosen."""
@@ -170,7 +180,7 @@ class ColumnWidths(QObject):
 
     def _all_wanted(self, header: QHeaderView) -> dict[int, int]:
         """What every column wants, except the one that stretches."""
-        shown = [n for n in range(header.count()) if n != self.column and self._chosen.get(self._title(n)) is not False]
+        shown = [n for n in range(header.count()) if n != self.column and self.is_wanted(n)]
         return {
             n: self._drawn.get(self._title(n)) or self._wanted.get(n) or header.sectionSize(n) or header.defaultSectionSize() for n in shown
         }
@@ -242,7 +252,7 @@ class ColumnWidths(QObject):
     def _fill_menu(self) -> None:
         header = self._view.horizontalHeader()
         self.menu.clear()
-        for n in sorted(range(header.count()), key=header.visualIndex):
+        for n in sorted(set(range(header.count())) - self._absent, key=header.visualIndex):
             entry = self.menu.addAction(button_text(self._title(n)))
             entry.setCheckable(True)
             entry.setChecked(not header.isSectionHidden(n))

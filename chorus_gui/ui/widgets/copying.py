@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QAbstractItemView, QTableView, QToolTip, QTreeView
 from chorus_gui.app.exports import safe_cell
 from chorus_gui.ui import words
 from chorus_gui.ui.shown import as_text, plain_text
+from chorus_gui.ui.widgets.column_widths import ColumnWidths
 
 COPIED_AT_MOST = 10_000
 """Lines.  More are for an export, which does not keep them in memory."""
@@ -81,10 +82,14 @@ class Copier(QObject):
 
     @property
     def _columns(self) -> list[int]:
-        """Those on screen, from the left."""
-        header = self._view.horizontalHeader() if isinstance(self._view, QTableView) else self._view.header()
+        """All from the left, but for those that a person hides: the width of the window does not change what is copied."""
+        view = self._view
+        header = view.horizontalHeader() if isinstance(view, QTableView) else view.header()
         order = [header.logicalIndex(place) for place in range(header.count())]
-        return [column for column in order if not self._view.isColumnHidden(column)]
+        widths = view.findChild(ColumnWidths)
+        if widths is None:
+            return [column for column in order if not view.isColumnHidden(column)]
+        return [column for column in order if widths.is_wanted(column)]
 
     def _count(self, *, chosen: bool) -> int:
         if chosen:
