@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chorus_gui.app.receipts import PAPER, TITLES, headline, to_html
+from chorus_gui.app.receipts import PAPER, TITLES, VERIFIED_BY, headline, to_html
 from chorus_gui.app.words import agree, files, moment, plural, size
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.job import JobContext
@@ -34,9 +34,13 @@ def message(receipt: Receipt) -> str:
     if receipt.kind in ("submission", "upload", "repair"):
         lines.append(f"Uploaded: {_by_modality(receipt)}")
     if check := receipt.verification:
-        differ = f"{files(check.differing)} {agree(check.differing, 'differs', 'differ')}" if check.differing else "all match"
-        compared = f"{files(check.checked.files)}, {differ}" if check.checked.files else "no files"
-        lines.append(f"Compared with the journal: {compared}")
+        differ = (
+            f"{files(check.differing)} {agree(check.differing, 'differs', 'differ')}"
+            if check.differing
+            else agree(check.checked.files, "it matches", "all match")
+        )
+        compared = f"{files(check.checked.files)}, {VERIFIED_BY[check.level]}: {differ}" if check.checked.files else "no files"
+        lines.append(f"Compared with the journal: {compared}{'. Other files were not compared.' if check.partial else ''}")
         if check.unchecked_files:
             lines.append(f"Could not be checked: {files(check.unchecked_files)}")
         if check.extra_files:

@@ -112,6 +112,8 @@ def run_history(args: argparse.Namespace, report: Report, ctx: JobContext) -> Do
             ("when", "command", "options", "to", ">duration"),
             [(c.at, c.command, c.params, c.dest or "", duration(c.seconds)) for c in commands],
         )
+        if not commands:
+            report.say("No commands yet. Each command that changes the journal adds a line.")
         report.json(
             [
                 {

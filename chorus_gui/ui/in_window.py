@@ -61,14 +61,16 @@ TERMINAL_ONLY = ("file upload --version", "credential set --place report", "subm
 """Commands that the window does not have, though it has one that begins with the same words."""
 _BY_LENGTH = sorted(COMMANDS, key=len, reverse=True)
 _COMMAND = re.compile(
-    rf"(?P<run>\b[Rr]un )?“(?:chorus-upload )?(?!{'|'.join(map(re.escape, TERMINAL_ONLY))})(?P<command>{'|'.join(map(re.escape, _BY_LENGTH))})(?:(?= )[^”]*)?”"
+    rf"(?P<run>\b[Rr]un )?“(?P<whole>chorus-upload )?(?!{'|'.join(map(re.escape, TERMINAL_ONLY))})(?P<command>{'|'.join(map(re.escape, _BY_LENGTH))})(?P<rest>(?= )[^”]*)?”"
 )
-"""In quotes.  Without “chorus-upload” a command of one word can be a name: :func:`_command` leaves it."""
+"""In quotes.  Without “chorus-upload” it can be a name, such as “file list old.csv”: :func:`_command` leaves what is no command."""
+_ARGUMENTS = re.compile(r"| --?[a-z].*| [A-Z]+(?: [A-Z]+)*")
+"""What a command has besides its name: options, or words such as NAME that a person replaces."""
 _STORED = r"(?P<how>[Ss])tore (?P<it>it|a new one|the one [A-Za-z ]+?)(?: in [^“”.]+?)? with “chorus-upload credential set”"
 _SENTENCES = tuple(
     (re.compile(pattern), words)
     for pattern, words in (
-        (r" \((?:on the command line, add )?--[a-z-]+(?: [a-z]+)?\)", ""),
+        (r" \((?:on the command line, add --[a-z-]+|--output-type (?:azcli|azcopy|list))\)", ""),
         (r"(?<=on the Overview page), or use “chorus-upload [^”]*”", ""),
         (r", or store it in [^“”]+ with “chorus-upload credential set --place PLACE” \([^)]*\)", ""),
         (r" Or store the secret in [^“”]+ with “chorus-upload credential set”\.", ""),
@@ -113,9 +115,14 @@ def in_window(text: str, credential: str = THE_PAGE) -> str:
     return text
 
 
+def in_cell(text: str) -> str:
+    """A cell of a table: the same, but only of a sentence.  A path, a reason and a name stay as they are, whatever words they have."""
+    return in_window(text) if text.endswith(".") else text
+
+
 def _command(found: re.Match[str]) -> str:
     name, whole = found["command"], found[0]
-    if " " not in name and "“chorus-upload" not in whole:
+    if not found["whole"] and (" " not in name or not _ARGUMENTS.fullmatch(found["rest"] or "")):
         return whole
     words = COMMANDS[name]
     if found["run"]:

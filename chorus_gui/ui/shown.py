@@ -12,7 +12,7 @@ from PySide6.QtGui import Qt as Gui
 from PySide6.QtWidgets import QLabel
 
 from chorus_gui.core.shown import one_line
-from chorus_gui.ui.in_window import in_window
+from chorus_gui.ui.in_window import in_cell, in_window
 
 _GAP = "\u200b"
 """Has no width.  After the “<” of a tag it makes Qt take the tag for text."""
@@ -37,7 +37,11 @@ def plain_text(text: str) -> str:
 
     What a person can do is said with the window's words (:func:`~chorus_gui.ui.in_window.in_window`).
     """
-    text = "\n".join(one_line(line) for line in in_window(text).split("\n"))
+    return _plain(in_window(text))
+
+
+def _plain(text: str) -> str:
+    text = "\n".join(one_line(line) for line in text.split("\n"))
     if Gui.mightBeRichText(text):
         text = text.replace("<", "<" + _GAP).replace("&lt;", "&" + _GAP + "lt;")
     return text
@@ -69,7 +73,7 @@ def shown_data(data: Data) -> Data:
     @wraps(data)
     def cell(self: Any, index: Any, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         value = data(self, index, role)
-        return plain_text(value) if isinstance(value, str) and int(role) in _TEXT_ROLES else value
+        return _plain(in_cell(value)) if isinstance(value, str) and int(role) in _TEXT_ROLES else value
 
     return cell
 

@@ -13,6 +13,7 @@ from chorus_gui.core.journal.store import Journal
 COMMANDS = [
     "journal list",
     "journal list --modalities OMOP",
+    "history",
     "hold list",
     "leak list",
     "leak list --all",

@@ -44,7 +44,7 @@ def test_it_says_what_the_central_team_asks_for() -> None:
         "Central store: az://sitecontainer/prefix",
         "Recorded: 1 patient gone (4 files)",
         "Uploaded: 1,206 files, 3.2 GB: OMOP 2, Waveforms 1,204",
-        "Compared with the journal: 40 files, 1 file differs",
+        "Compared with the journal: 40 files, by downloading and hashing every file: 1 file differs",
         "In the central store and not in the journal: 1 file",
         "Not submitted: 2 files failed, 2 files or folders could not be read, 2 files held back, 7 files unmatched",
         "Complete: 20261122120000. Every approved file is in the central store.",
@@ -57,10 +57,16 @@ def test_singular_plural_and_nothing() -> None:
     one = replace(VERIFIED, versions=("a", "b"), verification=Verification(Level.REREAD, Tally(1, 5)), unmatched=1, problems=1)
     said = message(one)
     assert said.startswith("CHoRUS verification of versions a, b: Complete\n")
-    assert "Compared with the journal: 1 file, all match\n" in said
+    assert "Compared with the journal: 1 file, by downloading and hashing every file: it matches\n" in said
     assert "Not submitted: 1 file or folder could not be read, 1 file unmatched\n" in said
     assert "Compared with the journal: no files\n" in message(replace(one, verification=Verification(Level.REREAD, Tally())))
     assert message(replace(EMPTY, outcome=OutcomeKind.FAILED)).startswith("CHoRUS recording: Stopped by an error\n")
+
+
+def test_a_part_is_not_the_whole() -> None:
+    part = replace(VERIFIED, verification=Verification(Level.PROPERTIES, Tally(3, 5), partial=True))
+    said = "Compared with the journal: 3 files, by size and MD5: all match. Other files were not compared.\n"
+    assert said in message(part)
 
 
 def test_a_receipt_of_another_computer_cannot_add_a_line() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from layoutfaults import settled
-from PySide6.QtCore import QByteArray, QPoint, QSize
+from PySide6.QtCore import QByteArray, QPoint, QSize, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QTableView
 from pytestqt.qtbot import QtBot
@@ -252,6 +252,37 @@ def test_the_review_remembers_what_a_person_chose(reviewing: Callable[[], tuple[
     settled(window)
     assert view.columnWidth(SIZE) == 177
     assert json.loads(settings.text("review/columns")) == known, "what the window does by itself is not remembered"
+
+
+def test_a_moved_column_makes_no_width_a_drawn_one(reviewing: Callable[[], tuple[MainWindow, ReviewPage]]) -> None:
+    """The order is in the state of the headings, which has the widths of the moment, too."""
+    window, page = reviewing()
+    window.resize(1366, 768)
+    settled(window)
+    header = page.area.view.horizontalHeader()
+    header.moveSection(header.visualIndex(SIZE), header.visualIndex(KIND) + 1)
+    _, again = reviewing()
+    view, columns = columns_of(again)
+    assert json.loads(columns.state)["widths"] == {}
+    assert view.horizontalHeader().visualIndex(SIZE) == header.visualIndex(SIZE)
+
+
+def test_the_review_remembers_the_order(qtbot: QtBot, reviewing: Callable[[], tuple[MainWindow, ReviewPage]]) -> None:
+    window, page = reviewing()
+    for _ in range(2):
+        page.area.view.horizontalHeader().sectionClicked.emit(SIZE)
+    assert (page.area.model.query.order, page.area.model.query.descending) == ("size", True)
+    _, again = reviewing()
+    assert (again.area.model.query.order, again.area.model.query.descending) == ("size", True)
+    header = again.area.view.horizontalHeader()
+    assert (header.sortIndicatorSection(), header.sortIndicatorOrder()) == (SIZE, Qt.SortOrder.DescendingOrder)
+    qtbot.waitUntil(lambda: again.area.model.rowCount() > 1 and again.area.model.is_here(1), timeout=20_000)
+    again.area.by_patient.setChecked(True)
+    again.area.by_patient.setChecked(False)
+    assert again.area.model.query.order == "size"
+    window.session.settings.put("review/order", "-nonsense")
+    _, third = reviewing()
+    assert (third.area.model.query.order, third.area.model.query.descending) == ("kind", False)
 
 
 def test_widths_of_an_earlier_version_are_kept(qtbot: QtBot, tmp_path: Path, view: QTableView) -> None:

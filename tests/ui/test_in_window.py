@@ -23,7 +23,7 @@ from chorus_gui.core.model import Finding, Grade
 from chorus_gui.core.waiting import Waiting
 from chorus_gui.ui import in_window as module
 from chorus_gui.ui.dialogs.renew import RenewDialog
-from chorus_gui.ui.in_window import COMMANDS, TERMINAL_ONLY, in_window
+from chorus_gui.ui.in_window import COMMANDS, TERMINAL_ONLY, in_cell, in_window
 from chorus_gui.ui.main_window import MainWindow
 from chorus_gui.ui.session import Session
 from chorus_gui.ui.shown import plain_text, without_letter
@@ -156,6 +156,30 @@ def _shows(page: QWidget, text: str) -> bool:
 )
 def test_a_sentence_in_the_window(said: str, shown: str) -> None:
     assert plain_text(said) == shown
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "1001/Images/scan (--final).dcm",
+        "1001/Images/scan (--force x).dcm",
+        "person (--old copy).csv",
+        "“file list old.csv” could not be read.",
+        "“hold add copy” is a folder.",
+        "“file list OLD.csv” is a file.",
+        "1001/journal list/a.csv",
+        "scan -c copy.csv",
+    ],
+)
+def test_a_name_stays_as_it_is(name: str) -> None:
+    assert plain_text(name) == name
+
+
+@pytest.mark.parametrize("cell", ["“hold list”", "see “file list”", "1001/“chorus-upload submit”/a.csv", "copy “journal list”.csv"])
+def test_a_cell_that_is_no_sentence_stays_as_it_is(cell: str) -> None:
+    """Paths, reasons of holds and names of versions are in cells, next to notes, which are sentences."""
+    assert in_cell(cell) == cell
+    assert in_cell("Use “chorus-upload journal list”.") == "Use the History page."
 
 
 def test_a_command_that_the_window_lacks_works_when_it_is_pasted(opened: Session, world: World) -> None:

@@ -21,7 +21,7 @@ from chorus_gui.ui.pages import Services
 from chorus_gui.ui.pages.review_details import DetailsPane
 from chorus_gui.ui.pages.review_parts import UndoLine
 from chorus_gui.ui.pages.review_tree import TreeView, about
-from chorus_gui.ui.pages.review_view import action_of, remember, selected_rows, table_of
+from chorus_gui.ui.pages.review_view import action_of, remember, remember_order, remembered_order, selected_rows, table_of
 from chorus_gui.ui.shown import button_text
 from chorus_gui.ui.state import UndoList
 from chorus_gui.ui.theme import SPACE
@@ -270,9 +270,8 @@ class ChangesArea(QWidget):
 
     def _group(self, on: bool) -> None:
         self._settings.put("review/by_patient", "1" if on else "")
-        order = (
-            "id" if on and self.model.query.order == "kind" else self.model.query.order if on or self.model.query.order != "id" else "kind"
-        )
+        swapped = {"kind": "id"} if on else {"id": "kind"}
+        order = swapped.get(self.model.query.order, self.model.query.order)
         self._show_order(order, self.model.query.descending)
         self.model.ask(replace(self.model.query, by_patient=on, order=order))
 
@@ -313,6 +312,7 @@ class ChangesArea(QWidget):
         if order := COLUMNS[column_number].order:
             descending = not query.descending if order == query.order else False
             self._show_order(order, descending)
+            remember_order(self._settings, order, descending)
             self.model.ask(replace(query, order=order, descending=descending))
         else:
             self._show_order(query.order, query.descending)
@@ -442,9 +442,9 @@ class ChangesArea(QWidget):
     def _restore(self) -> None:
         settings = self._settings
         remember(self.view, self.splitter, settings)
-        self._show_order("kind", False)
+        order, descending = remembered_order(settings)
+        self._show_order(order, descending)
+        self.model.ask(replace(self.model.query, order=order, descending=descending))
         if settings.text("review/by_patient"):
             self.by_patient.setChecked(True)
-            self.model.ask(replace(self.model.query, by_patient=True, order="id"))
-            self._show_order("id", False)
         self.folders.setChecked(bool(settings.text("review/folders")))

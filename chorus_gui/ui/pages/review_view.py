@@ -120,4 +120,17 @@ def remember(view: QTableView, splitter: QSplitter, settings: Settings) -> None:
     splitter.restoreState(settings.blob("review/splitter"))
     columns.changed.connect(lambda: settings.put("review/columns", columns.state))
     header.sectionMoved.connect(lambda *_: settings.put("review/header", header.saveState()))
+    header.sectionMoved.connect(lambda *_: settings.put("review/columns", columns.state))  # otherwise the widths there would count
     splitter.splitterMoved.connect(lambda *_: settings.put("review/splitter", splitter.saveState()))
+
+
+def remember_order(settings: Settings, order: str, descending: bool) -> None:
+    """The next window sorts as this one."""
+    settings.put("review/order", f"-{order}" if descending else order)
+
+
+def remembered_order(settings: Settings) -> tuple[str, bool]:
+    """The order of the lines, and if it is descending: by the kind of change, if nothing that can be sorted by is remembered."""
+    kept = settings.text("review/order")
+    known = kept.removeprefix("-") in {column.order for column in COLUMNS if column.order}
+    return (kept.removeprefix("-"), kept.startswith("-")) if known else ("kind", False)
