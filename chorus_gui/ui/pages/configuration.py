@@ -1,16 +1,17 @@
 """The Configuration page: a form, the pattern tester and the text, over one draft; faults next to them; save, revert, test.
 
-The draft's text is the truth: the form and the text tab show it and change it.  It is checked a moment after the last change, on the reader's thread.  An unsaved draft of another configuration is kept until that is opened again.
+The draft's text is the truth: the form and the text tab show it and change it.  It is checked a moment after the last change, on the reader's thread.  An unsaved draft of another configuration is kept until that is opened again.  Until the file that the head names is read, nothing of a file is shown, and nothing can be changed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QKeySequence, QShortcut, QShowEvent
-from PySide6.QtWidgets import QSplitter, QTabWidget, QWidget
+from PySide6.QtWidgets import QSplitter, QStackedWidget, QTabWidget, QWidget
 
 from chorus_gui.app.configuration import Checked, check, read_text
 from chorus_gui.app.draft import Draft, Where
@@ -79,7 +80,7 @@ class ConfigurationPage(Page):
         self.tabs = QTabWidget()
         self._put_together()
         self.form.edited.connect(self._edit)
-        self.form.redrafted.connect(self._apply)
+        self.form.redrafted.connect(self._redraft)
         self.form.untrusted.connect(lambda host: ask_trust(self, (host,), self.intent.emit))
         self.form.fix_wanted.connect(self._fix)
         self.form.copy_wanted.connect(self._copy_credentials)
@@ -116,6 +117,8 @@ class ConfigurationPage(Page):
         self.tabs.tabBar().setDrawBase(False)
         self.tabs.tabBar().setUsesScrollButtons(False)  # the findings give way before a tab does
         self.tabs.currentChanged.connect(self._changed_tab)
+        (self._contents,) = self.tabs.findChildren(QStackedWidget, options=Qt.FindChildOption.FindDirectChildrenOnly)
+        self._contents.setEnabled(False)  # until a file is read; _draw_head shows it then
         self.splitter = QSplitter()
         self.splitter.addWidget(self.tabs)
         self.splitter.addWidget(self.panel)
@@ -193,6 +196,8 @@ class ConfigurationPage(Page):
         reading = draft is None and file is not None and not self._unreadable
         self.body.setVisible(draft is not None or reading)
         self.empty.setVisible(draft is None and not reading)
+        self._contents.setEnabled(draft is not None)
+        self._contents.setVisible(draft is not None)
         if reading:
             self.file.set_full(str(file))
             self.mark.hide()
@@ -224,10 +229,22 @@ class ConfigurationPage(Page):
         if self._draft is not None and self._draft.file != file:
             if self._draft.modified:
                 self._left[self._draft.file] = self._draft
-            self._draft = self._checked = None
+            self._forget()
         self._unreadable = False
         if file is not None:
+            if self._draft is None:
+                self.panel.show_reading()
             self._services.reader.ask(self, lambda _: read_text(file), lambda outcome: self._was_read(file, outcome), channel="read")
+
+    def _forget(self) -> None:
+        """Another file is opened: nothing that was found for the one before may be shown."""
+        self._draft = self._checked = None
+        self._services.reader.forget(self)
+        self._timer.stop()
+        self.conflict.hide()
+        self.form.forget()
+        self.site.forget()
+        self._count_faults(())
 
     def _was_read(self, file: Path, outcome: Outcome[Any]) -> None:
         if file != self._state.config_file or outcome.kind is OutcomeKind.CANCELLED:
@@ -290,12 +307,11 @@ class ConfigurationPage(Page):
         self.panel.show_findings(draft, checked.faults, warnings)
         self.text.editor.show_faults({fault.line: fault.problem for fault in checked.faults if fault.line})
         self.tester.show_checked(checked)
-        self._count_faults(draft, checked.faults)
+        self._count_faults([draft.where(fault.key) for fault in checked.faults])
         self._draw_head()
         self._look()
 
-    def _count_faults(self, draft: Draft, faults: tuple[Fault, ...]) -> None:
-        wheres = [draft.where(fault.key) for fault in faults]
+    def _count_faults(self, wheres: Sequence[Where | None]) -> None:
         for at, tab in enumerate(self.form.tabs):
             count = sum(where is not None and group_of(where) == tab.name for where in wheres)
             self.tabs.setTabText(at, f"{tab.title}  ({count})" if count else tab.title)
@@ -310,6 +326,10 @@ class ConfigurationPage(Page):
     def _edit(self, where: Where, value: Any) -> None:
         if self._draft is not None and self._draft.reading is not None:
             self._apply(self._draft.with_value(where, value))
+
+    def _redraft(self, draft: Draft) -> None:
+        if self._draft is not None and self._draft.file == draft.file:  # an answer can come after another file was opened
+            self._apply(draft)
 
     def _fix(self, fault: Fault) -> None:
         if self._draft is not None:

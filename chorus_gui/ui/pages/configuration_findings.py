@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 
 from chorus_gui.app.draft import Draft, Where
@@ -20,6 +20,8 @@ from chorus_gui.ui.widgets.basics import Picture, button, column, label, row, sc
 from chorus_gui.ui.words import count_of, number
 
 SHOWN = 40
+SLOW_MS = 300
+"""A file that is read within this time is not announced; milliseconds."""
 _WARNING = re.compile(r"([\w.\-]+)(?: \(line (\d+)\))?: (.*)", re.DOTALL)
 _SUGGESTION = re.compile(r" Did you mean “([^”]*)”\?")
 _PLACES = {"central": "Central store", "journal": "Journal"}
@@ -88,11 +90,22 @@ class FindingsPanel(QWidget):
         )
         self.setLayout(column(scrolled(content, "Problems and warnings")))
         self._drawn: object = None
+        self._slow = QTimer(self, singleShot=True, interval=SLOW_MS)
+        self._slow.timeout.connect(lambda: self.heading.setText("Reading the file…"))
         self._drawn_tests: object = None
         self.show_tests((), testing=False)
 
+    def show_reading(self) -> None:
+        """Nothing is known yet.  It says so only if that takes a while: a file that is read at once makes nothing flash."""
+        self._drawn = None
+        self.heading.setText("")
+        set_grade(self.heading, None)
+        clear(self._faults)
+        self._slow.start()
+
     def show_findings(self, draft: Draft, faults: Sequence[Fault], warnings: Sequence[Fault]) -> None:
         """All of them, the faults first."""
+        self._slow.stop()
         drawing = (tuple(faults), tuple(warnings))
         if drawing == self._drawn:
             return

@@ -168,6 +168,11 @@ class Form(QObject):
         for fold, wheres in self._folds:
             fold.show_count(sum(draft.own(where) is not None for where in wheres))
 
+    def forget(self) -> None:
+        """Another file is opened: what is made before that is read shows nothing, and no fault of this file is kept."""
+        self._draft = None
+        self._faults, self._warnings, self._modalities = {}, {}, ()
+
     def show_findings(self, faults: Sequence[Fault], warnings: Sequence[tuple[Where, str]], modalities: Sequence[str]) -> None:
         """What is wrong, each at its field; folds with a fault in them are opened."""
         assert self._draft is not None

@@ -55,6 +55,12 @@ class SiteLook(QObject):
 
         self._services.reader.ask(self._owner, step, seen, channel=LOOK)
 
+    def forget(self) -> None:
+        """Another file is opened: what was found belongs to the one before."""
+        self._sampled = None
+        self._tester.forget()
+        self.show_sample(None)
+
     def show_sample(self, found: sampling.Sample | None) -> None:
         """What was found; None: not looked at."""
         self._form.show_sample(found)

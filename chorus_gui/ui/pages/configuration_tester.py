@@ -97,6 +97,12 @@ class TesterTab(QWidget):
             self.tiles[name].setVisible(name in checked.modalities or not checked.modalities)
         self._explain()
 
+    def forget(self) -> None:
+        """The patterns are not known any more: another file is read."""
+        self._checked = None
+        if self._built:
+            self._explain()
+
     def show_looking(self) -> None:
         """The folder is being read."""
         self._looking = True
@@ -146,7 +152,7 @@ class TesterTab(QWidget):
 
     def _explain(self) -> None:
         text = pasted_path(self.path.text())
-        self.answer.setVisible(bool(text))
+        self.answer.setVisible(bool(text) and self._checked is not None)
         if not text or self._checked is None:
             return
         if not self._checked.sites:
