@@ -79,6 +79,7 @@ def test_preview_and_tester_show_it_as_a_warning(qtbot: QtBot, world: World, unr
     found = sample(world)
     for part in (PreviewStep(), configuration_tester.TesterTab()):
         qtbot.addWidget(part)
+        part.show()
         part.show_sample(found)
         assert unread in part.status.text()
         assert part.status.property("grade") == "warning"

@@ -265,7 +265,8 @@ def test_details_say_all_about_a_change(qtbot: QtBot, page: ReviewPage, scanned:
 
 
 def _texts(details: QWidget) -> str:
-    return "\n".join(found.text().replace("\u200b", "") for found in details.findChildren(QLabel) if found.isVisibleTo(details))
+    texts = "\n".join(found.text() for found in details.findChildren(QLabel) if found.isVisibleTo(details))
+    return texts.replace("\u200b", "").replace("\u2060", "").replace("\u00a0", " ")
 
 
 def test_the_table_shows_old_and_new_and_where_it_goes(page: ReviewPage, scanned: SessionState) -> None:

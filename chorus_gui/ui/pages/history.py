@@ -108,7 +108,7 @@ class HistoryPage(Page):
         self.message = button(
             "Copy &message", "Copy a short message about this run, to be sent to the central team; it names no file", icon="copy"
         )
-        self.pdf = button("Save as PD&F…", "Save the receipt as a PDF file, to be printed or kept", icon="save")
+        self.pdf = button("Save as PDF…", "Save the receipt as a PDF file, to be printed or kept", icon="save")
         self.folder = button("Show in fol&der", "Show the receipt in its folder", icon="folder")
         self.open_run = button("O&pen report", "Open the report of this run in your browser", icon="receipt", primary=True)
         self.json_run = button("Open J&SON", "Open the report as JSON, for programs", icon="file")
