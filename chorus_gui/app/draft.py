@@ -140,9 +140,23 @@ class Draft:
             document.remove(dotted)
         return replace(self, text=document.text)
 
+    def fix_of(self, fault: Fault) -> str:
+        """What the button that corrects a fault says; "" if a person has to correct it."""
+        there = f"{fault.key.rpartition('.')[0]}.{fault.suggestion}"
+        if self.where(fault.key) is None and fault.suggestion and self._value(there) is not None:
+            return ""  # two keys of one name
+        if not fault.belongs or self.where(fault.key) == self.where(fault.belongs):
+            return f"Use “{self.fixed_value(fault)}”" if fault.suggestion else ""
+        where = self.where(fault.belongs)
+        if where is None or self.own(where) is not None or not isinstance(self._value(fault.key), (str, int, bool)):
+            return ""
+        return f"Use “{fault.suggestion}”" if fault.suggestion else f"Move to [{fault.belongs.rpartition('.')[0]}]"
+
     def with_fix(self, fault: Fault) -> Draft:
-        """Apply the suggestion of a fault."""
-        where = self.where(fault.key)
+        """Apply the suggestion of a fault, or move a key to its place."""
+        where, place = self.where(fault.key), self.where(fault.belongs)
+        if place is not None and not fault.suggestion:
+            return self._moved(fault.key, place)
         if where is None:
             return self._renamed(fault.key, fault.suggestion)
         value = self.own(where)
@@ -151,7 +165,7 @@ class Draft:
         return self.with_value(where, fault.suggestion)
 
     def fixed_value(self, fault: Fault) -> str:
-        """What :meth:`with_fix` writes, for its button."""
+        """What :meth:`with_fix` writes."""
         where = self.where(fault.key)
         value = self.own(where) if where else None
         if where is None or not isinstance(value, str) or KEYS[where[0]].kind is Kind.MODALITIES:
@@ -161,6 +175,25 @@ class Draft:
     def where(self, dotted: str) -> Where | None:
         """Which key a dotted name of a fault is; None if the form has none."""
         return _index(self.layout).get(dotted)
+
+    def where_of(self, fault: Fault) -> Where | None:
+        """The key that a fault is about: for one in a wrong place, the right place."""
+        return self.where(fault.belongs) or self.where(fault.key)
+
+    def _value(self, dotted: str) -> object:
+        table, _, name = dotted.rpartition(".")
+        return (self.reading.table(table) if table else self.reading.raw).get(name) if self.reading else None
+
+    def _moved(self, dotted: str, place: Where) -> Draft:
+        """The value of a key in another place, and not in its own."""
+        from chorus_gui.core.config.save import ConfigDocument
+
+        value = self._value(dotted)
+        if not isinstance(value, (str, int, bool)):
+            return self
+        document = ConfigDocument(self.file, self.text, seen=None)
+        document.remove(dotted)
+        return replace(self, text=document.text).with_value(place, value)
 
     def _renamed(self, dotted: str, name: str) -> Draft:
         """The key or table by another name, wherever a line names it."""

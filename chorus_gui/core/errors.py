@@ -155,7 +155,8 @@ class Fault:
     """One thing wrong in a configuration file.
 
     ``key`` is dotted ("site_path.Images.pattern"); ``problem`` and ``remedy`` are sentences; ``suggestion`` the nearest
-    valid name or value, or "".  ``line`` counts from 1; 0 where unknown.
+    valid name or value, or "".  ``line`` counts from 1; 0 where unknown.  ``belongs``: the dotted name that a key in a wrong
+    place, or with a misspelled name, should have; "" if the name is right, or if there is more than one such place.
     """
 
     key: str
@@ -163,6 +164,7 @@ class Fault:
     remedy: str = ""
     suggestion: str = ""
     line: int = 0
+    belongs: str = ""
 
     def __str__(self) -> str:
         where = f"{self.key} (line {self.line})" if self.line else self.key

@@ -18,7 +18,7 @@ from chorus_gui.core.config.keys import DEFAULT, KEYS, Kind
 from chorus_gui.core.config.load import check
 from chorus_gui.core.config.model import Layout
 from chorus_gui.core.config.save import new_document
-from chorus_gui.core.errors import Cancelled
+from chorus_gui.core.errors import Cancelled, Fault
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import MODALITIES, Grade
 from chorus_gui.ui.pages.configuration_findings import name_of, named, warning_as_fault
@@ -120,10 +120,10 @@ def test_the_environment_speaks_only_where_the_file_is_silent(tmp_path: Path) ->
 
 def test_findings_are_called_as_the_form_calls_them(tmp_path: Path) -> None:
     made = template(tmp_path)
-    assert named(made, "central_path.auth.azure_sas_token") == "Central store: SAS token"
-    assert named(made, "site_path.Images.pattern") == "Images: Pattern"
-    assert named(made, "site_path.default.path") == "Site folder"
-    assert named(made, "nobody.knows") == "nobody.knows"
+    assert named(made, Fault("central_path.auth.azure_sas_token", "")) == "Central store: SAS token"
+    assert named(made, Fault("site_path.Images.pattern", "")) == "Images: Pattern"
+    assert named(made, Fault("site_path.default.path", "")) == "Site folder"
+    assert named(made, Fault("nobody.knows", "")) == "nobody.knows"
     fault = warning_as_fault("site_path.Images.pattern (line 7): The pattern: odd.")
     assert (fault.key, fault.line, fault.problem) == ("site_path.Images.pattern", 7, "The pattern: odd.")
     typo = draft("[configuration]\nthread = 3\n", tmp_path)

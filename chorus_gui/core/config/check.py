@@ -1,106 +1,18 @@
-"""Checks that need the whole file: unknown keys, and folders and patterns that collide."""
+"""Checks that need the whole file: folders and patterns that collide, and tables of modalities that do not do what they seem to."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
-from chorus_gui.core.config.keys import DEFAULT, KEYS, Key, dotted_keys, nearest
+from chorus_gui.core.config.keys import DEFAULT
 from chorus_gui.core.config.model import Layout, Place, PlaceKind, Site
-from chorus_gui.core.config.reading import Reading, Tables, as_tables, quote
+from chorus_gui.core.config.reading import Reading, as_tables, quote
+from chorus_gui.core.config.unread_keys import IF_UNREAD
 from chorus_gui.core.model import MODALITIES
 
-_IGNORED = {
-    "central_path.patient_first": "The key has no effect in any of the tools: the patient's folder always comes first.",
-    "configuration.profile": "",
-}
 _PER_PATIENT = ("Images", "Waveforms")
-_LEAVES_OUT = "exclude"
-"""The key without which files would be sent that the person who wrote it meant to leave out."""
-
-
-def check_unknown(reading: Reading) -> None:
-    """Keys and tables with names that nothing reads.
-
-    A warning, since the file works with them.  Faults are a table of ``site_path`` that looks like a modality, because its folder would
-    silently not be used, ``exclude`` in another table, because the files would be sent, and a value in place of a table.
-    """
-    known = dotted_keys(reading.layout)
-    _check_table(reading, "", reading.raw, known, _tables(known))
-
-
-def _tables(known: Mapping[str, Key]) -> set[str]:
-    return {table for key in known for table in _ancestors(key)}
-
-
-def _ancestors(dotted: str) -> Iterator[str]:
-    while "." in dotted:
-        dotted = dotted.rpartition(".")[0]
-        yield dotted
-
-
-def _check_table(reading: Reading, name: str, table: Tables, known: Mapping[str, Key], tables: set[str]) -> None:
-    for key, raw in table.items():
-        dotted = f"{name}.{key}" if name else key
-        if dotted in tables:
-            if isinstance(raw, dict):
-                _check_table(reading, dotted, as_tables(table[key]), known, tables)
-            else:
-                reading.findings.fault(dotted, "This must be a table.", f"Write [{dotted}] on its own line, and its keys below.")
-        elif dotted in _IGNORED:
-            if _IGNORED[dotted]:
-                reading.findings.warn(dotted, _IGNORED[dotted])
-        elif dotted not in known:
-            _unknown(reading, name, key, dotted, [*known, *tables])
-            _check_left_out(reading, dotted, raw)
-
-
-def _unknown(reading: Reading, table: str, key: str, dotted: str, names: list[str]) -> None:
-    here = [name.rpartition(".")[2] for name in names if name.rpartition(".")[0] == table]
-    suggestion = nearest(key, here)
-    if suggestion == _LEAVES_OUT:
-        reading.findings.fault(dotted, "The key is unknown, so the files that it names would be uploaded.", "", suggestion)
-        return
-    if _leaves_out(key):
-        _misplaced(reading, dotted)
-        return
-    if table == "site_path" and suggestion in MODALITIES:
-        reading.findings.fault(dotted, "This is not a modality, so its folder would not be used.", "", suggestion)
-        return
-    other = Layout.NESTED if reading.layout is Layout.FLAT else Layout.FLAT
-    elsewhere = dotted_keys(other).get(dotted)
-    if elsewhere is not None:
-        modality = table.split(".")[1] if table.startswith("site_path.") else DEFAULT
-        place = elsewhere.dotted(reading.layout, modality)
-        reading.findings.warn(
-            dotted, f"The key has no effect here. This file has the {reading.layout.value} layout, where the key is “{place}”."
-        )
-        return
-    homes = [name for name in names if name.rpartition(".")[2] == key.lower()]
-    below = f"{table}.{DEFAULT}.{key.lower()}"  # the table of all modalities
-    homes = [below] if below in homes else homes
-    if len(homes) == 1 and not suggestion:
-        reading.findings.warn(dotted, f"The key has no effect here. Its place is “{homes[0]}”.")
-        return
-    reading.findings.warn(dotted, "The key is unknown. It has no effect, and stays in the file.", suggestion)
-
-
-def _leaves_out(key: str) -> bool:
-    return key.lower().startswith(_LEAVES_OUT[:5]) or nearest(key, [_LEAVES_OUT]) != ""
-
-
-def _misplaced(reading: Reading, dotted: str) -> None:
-    place = KEYS[_LEAVES_OUT].dotted(reading.layout)
-    reading.findings.fault(dotted, "The key has no effect here, so the files that it names would be uploaded.", f"Write it as “{place}”.")
-
-
-def _check_left_out(reading: Reading, name: str, raw: object) -> None:
-    """A table that nothing reads can be a misspelled one."""
-    for key, value in as_tables(raw).items():
-        dotted = f"{name}.{key}"
-        if _leaves_out(key):
-            _misplaced(reading, dotted)
-        else:
-            _check_left_out(reading, dotted, value)
+_FOR_ALL = ("pattern", "versioned", "omop_per_patient")
+"""Keys that somebody may write once, for all modalities."""
 
 
 def check_sites(reading: Reading, sites: Mapping[str, Site], central: Place | None) -> None:
@@ -116,6 +28,34 @@ def check_sites(reading: Reading, sites: Mapping[str, Site], central: Place | No
                 f"{site.modality} and {seen[mark]} have the same folder and pattern, so every file would belong to both."
             )
         seen.setdefault(mark, site.modality)
+    _check_tables(reading)
+
+
+def _check_tables(reading: Reading) -> None:
+    """What a table of ``site_path`` says, and has no effect."""
+    given = {name: as_tables(table) for name, table in reading.table("site_path").items() if name in MODALITIES and table}
+    per_patient = "omop_per_patient"
+    for name, table in given.items():
+        if name != "OMOP" and table.get(per_patient) is True and reading.value("site.omop_per_patient", "OMOP").raw is not True:
+            reading.findings.fault(
+                f"site_path.{name}.{per_patient}",
+                f"“{per_patient}” has no effect below [site_path.{name}], so {IF_UNREAD['site.omop_per_patient']}.",
+                "Move it below [site_path.OMOP], or remove it.",
+                belongs=f"site_path.OMOP.{per_patient}",
+            )
+    if reading.layout is not Layout.FLAT:
+        return
+    for name in _FOR_ALL:
+        value, without = reading.value(f"site.{name}"), [modality for modality, table in given.items() if table and name not in table]
+        if value.raw and (without if name != per_patient else "OMOP" in without):
+            value.warn(
+                f"In this layout, a modality with its own table takes nothing from [site_path.{DEFAULT}]. So this has no effect for "
+                f"{', '.join(without)}."
+            )
+    if "Metadata" in given and reading.value("modalities").raw is None:
+        reading.findings.warn(
+            "site_path.Metadata", "In this layout, no Metadata is submitted unless “supported_modalities” names it below [configuration]."
+        )
 
 
 def _check_pattern(reading: Reading, site: Site) -> None:

@@ -328,8 +328,8 @@ def dotted_keys(layout: Layout) -> dict[str, Key]:
     return out
 
 
-def nearest(word: str, candidates: Iterable[str]) -> str:
-    """The candidate that ``word`` was probably meant to be, or "".  Case does not count."""
+def nearest(word: str, candidates: Iterable[str], *, alike: float = 0.7) -> str:
+    """The candidate that ``word`` was probably meant to be, or "".  Case does not count.  ``alike``: how near it must be, up to 1."""
     by_lower = {candidate.lower(): candidate for candidate in candidates}
-    found = difflib.get_close_matches(word.strip().lower(), list(by_lower), n=1, cutoff=0.7)
+    found = difflib.get_close_matches(word.strip().lower(), list(by_lower), n=1, cutoff=alike)
     return by_lower[found[0]] if found else ""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import cast
 
 from chorus_gui.core.config import keychain
-from chorus_gui.core.config.check import check_sites, check_unknown
+from chorus_gui.core.config.check import check_sites
 from chorus_gui.core.config.cluster_address import cluster_address
 from chorus_gui.core.config.keys import CREDENTIALS, nearest
 from chorus_gui.core.config.model import PATIENCE_MINUTES, Config, JournalPlaces, Layout, Place, PlaceKind, Site, UploadMethod
@@ -25,6 +25,7 @@ from chorus_gui.core.config.place_keys import Places
 from chorus_gui.core.config.reading import Findings, Reading, Tables, Value, detect_layout, key_lines, quote
 from chorus_gui.core.config.report_keys import read_report
 from chorus_gui.core.config.rule_keys import read_rules
+from chorus_gui.core.config.unread import check_unread
 from chorus_gui.core.errors import ConfigError, Fault, PatternError, UsageError
 from chorus_gui.core.exclude import Exclude
 from chorus_gui.core.model import MODALITIES, Mode
@@ -142,7 +143,7 @@ def check(
     layout = detect_layout(raw)
     findings = Findings(key_lines(text))
     reading = Reading(raw, layout, findings)
-    check_unknown(reading)
+    check_unread(reading)
     places = Places(reading, file.parent, environ, kept or keychain.read, now or datetime.now(UTC))
 
     modalities = _modalities(reading)
@@ -290,8 +291,14 @@ def _modalities(reading: Reading) -> tuple[str, ...]:
 
 
 def _exclude(value: Value) -> Exclude:
-    """The patterns; a fault for each that cannot work."""
+    """The patterns; a fault for each that cannot work, and for what is one pattern but was probably meant as several."""
     kept: list[str] = []
+    if isinstance(value.raw, str) and ";" in value.raw:
+        problem = "Semicolons do not separate patterns, so the files that it names would be uploaded."
+        value.fault(problem, "Write commas between them. For a semicolon in a name, write “?”.")
+    if isinstance(value.raw, list) and any("," in text for text in value.texts()):
+        problem = "A text of the list has a comma, and is one pattern, so the files that it names would be uploaded."
+        value.fault(problem, 'Write each pattern in its own quotes, such as [".DS_Store", "*.tmp"]. For a comma in a name, write “?”.')
     for pattern in value.texts():
         try:
             kept += Exclude.parse([pattern]).patterns
@@ -371,7 +378,7 @@ def _journal(reading: Reading, places: Places, central: Place | None, file: Path
     cloud = places.journal()
     if cloud is None:
         if not value.given and (central is None or central.kind is not PlaceKind.FOLDER):
-            value.fault("The journal's path is missing.", "Write for example “az://container/journal.db”.")
+            value.missing("The journal's path is missing.", "Write for example “az://container/journal.db”.")
             return None
         if value.given:
             return None  # a fault already

@@ -38,7 +38,7 @@ class Places:
         """The central store; None after a fault."""
         value = self.reading.value("central.path")
         if not value.given:
-            value.fault("The central store's path is missing.", "Write for example “az://container/”, or a folder.")
+            value.missing("The central store's path is missing.", "Write for example “az://container/”, or a folder.")
             return None
         return self._place("central", value, (PlaceKind.AZURE,))
 
@@ -68,16 +68,12 @@ class Places:
         if not value.given and "path" in own:
             value.fault("The path of this modality is empty.", "Enter it, or remove the key.")
         elif own and default.given:
-            value.fault(
+            value.missing(
                 "The folder is missing: in this layout nothing is taken from the default table if a modality has its own table.",
                 "Repeat the path here, or remove the modality's table.",
             )
-        elif isinstance(self.reading.table("site_path").get("path"), str):
-            default.fault(
-                "The site's folder is missing: its key is in [site_path] itself.", "Write [site_path.default] in place of [site_path]."
-            )
         else:
-            default.fault("The site's folder is missing.", "Enter it here, or add a table with a path for every modality.")
+            default.missing("The site's folder is missing.", "Enter it here, or add a table with a path for every modality.")
         return None
 
     def local_journal(self, value: Value, text: str) -> Path:

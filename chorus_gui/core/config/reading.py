@@ -72,15 +72,22 @@ class Findings:
 
     def line(self, key: str) -> int:
         """The line of the key, or of the table that should hold it; 0 if the file has neither."""
+        if key not in self.lines and (inside := [line for name, line in self.lines.items() if name.startswith(f"{key}.")]):
+            return min(inside)  # a table without a header of its own
         while key and key not in self.lines:
             key = key.rpartition(".")[0]
         return self.lines.get(key, 0)
 
-    def fault(self, key: str, problem: str, remedy: str = "", suggestion: str = "") -> None:
+    def fault(self, key: str, problem: str, remedy: str = "", suggestion: str = "", *, belongs: str = "") -> None:
         """Note what is wrong; the same thing is noted once."""
-        fault = Fault(key, problem, remedy, suggestion, self.line(key))
+        fault = Fault(key, problem, remedy, suggestion, self.line(key), belongs)
         if fault not in self.faults:
             self.faults.append(fault)
+
+    def missing(self, key: str, problem: str, remedy: str) -> None:
+        """Note that the file lacks a key, unless another fault says that it is in a wrong place, or misspelled."""
+        if all(fault.belongs != key for fault in self.faults):
+            self.fault(key, problem, remedy)
 
     def warn(self, key: str, sentence: str, suggestion: str = "") -> None:
         """Note what works, but perhaps not as it is meant."""
@@ -110,6 +117,10 @@ class Value:
     def fault(self, problem: str, remedy: str = "", suggestion: str = "") -> None:
         """Note a fault of this key."""
         self.findings.fault(self.dotted, problem, remedy, suggestion)
+
+    def missing(self, problem: str, remedy: str) -> None:
+        """Note that this key is missing."""
+        self.findings.missing(self.dotted, problem, remedy)
 
     def warn(self, sentence: str) -> None:
         """Note a warning about this key."""

@@ -307,7 +307,7 @@ class ConfigurationPage(Page):
         self.panel.show_findings(draft, checked.faults, warnings)
         self.text.editor.show_faults({fault.line: fault.problem for fault in checked.faults if fault.line})
         self.tester.show_checked(checked)
-        self._count_faults([draft.where(fault.key) for fault in checked.faults])
+        self._count_faults([draft.where_of(fault) for fault in checked.faults])
         self._draw_head()
         self._look()
 
@@ -346,7 +346,7 @@ class ConfigurationPage(Page):
         self._apply(draft, at_once=True)
 
     def _show_finding(self, fault: Fault) -> None:
-        where = self._draft.where(fault.key) if self._draft else None
+        where = self._draft.where_of(fault) if self._draft else None
         if where is None or self.tabs.currentWidget() is self.text:
             self.tabs.setCurrentWidget(self.text)
             self.text.editor.go_to(fault.line)

@@ -258,7 +258,7 @@ class ModalitiesField(Field):
         self._others = [name for name in names if name not in MODALITIES]
         for name, box in self.boxes.items():
             with QSignalBlocker(box):
-                box.setChecked(name in names or not box.isEnabled())
+                box.setChecked(name in names or not box.isEnabledTo(self))
 
     def show_layout(self, layout: Layout) -> None:
         """The nested layout always has Metadata."""
@@ -269,7 +269,7 @@ class ModalitiesField(Field):
         )
 
     def _emit_edited(self) -> None:
-        names = [name for name, box in self.boxes.items() if box.isChecked() and box.isEnabled()]
+        names = [name for name, box in self.boxes.items() if box.isChecked() and box.isEnabledTo(self)]
         self.edited.emit(",".join([*names, *self._others]))
 
 
@@ -343,15 +343,15 @@ class KeyRow(FormRow):
 
     def show_findings(self, draft: Draft, faults: list[Fault], warnings: list[str]) -> None:
         """What is wrong with it."""
-        self._fault_shown = next((fault for fault in faults if fault.suggestion), None)
+        self._fault_shown = next((fault for fault in faults if draft.fix_of(fault)), None)
         self.show_fault("\n".join(" ".join(part for part in (fault.problem, fault.remedy) if part) for fault in faults))
         self.fix.setVisible(self._fault_shown is not None)
         if self._fault_shown is not None:
-            value = draft.fixed_value(self._fault_shown)
-            use = f"Use “{value}”" if len(value) <= 60 else f"Use “{value[:40]}…{value[-19:]}”"
-            self.fix.setText(button_text(use))
-            self.fix.setToolTip(plain_text(f"Use the suggested value: {value}"))
-            self.fix.setAccessibleName(use)
+            does = draft.fix_of(self._fault_shown)
+            short = does if len(does) <= 66 else f"{does[:45]}…{does[-20:]}"
+            self.fix.setText(button_text(short))
+            self.fix.setToolTip(plain_text(does))
+            self.fix.setAccessibleName(short)
         self._warning.setText("\n".join(warnings))
         self._warning.setVisible(bool(warnings))
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from PySide6.QtCore import QTimer, Signal
-from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractButton, QFrame, QVBoxLayout, QWidget
 
 from chorus_gui.app.draft import Draft, Where
 from chorus_gui.core.config.keys import DEFAULT
@@ -36,10 +36,10 @@ def warning_as_fault(warning: str) -> Fault:
     return Fault(found[1], _SUGGESTION.sub("", found[3]), "", meant[1] if meant else "", int(found[2] or 0))
 
 
-def named(draft: Draft, dotted: str) -> str:
-    """A key as the form calls it; as the file spells it, if the form has none."""
-    where = draft.where(dotted)
-    return name_of(where) if where else dotted
+def named(draft: Draft, fault: Fault) -> str:
+    """The key of a finding as the form calls it; as the file spells it, if the form has none."""
+    where = draft.where_of(fault)
+    return name_of(where) if where else fault.key
 
 
 def name_of(where: Where) -> str:
@@ -55,19 +55,20 @@ def name_of(where: Where) -> str:
 class FindingCard(QFrame):
     """One finding: where, what, what to do, and its buttons."""
 
-    def __init__(self, grade: Grade, heading: str, text: str, remedy: str, actions: Sequence[QWidget] = ()) -> None:
+    def __init__(self, grade: Grade, heading: str, text: str, remedy: str, actions: Sequence[QAbstractButton] = ()) -> None:
         super().__init__()
         self.setProperty("notice", grade.value)
         picture = Picture(16, grade.value, grade)
         parts: list[QWidget] = [label(heading, "strong", wrap=True)] if heading else []
         parts += [label(part, wrap=True, selectable=True) for part in (text, remedy) if part]
         message = column(*parts, space=2)
-        if actions:
-            message.addLayout(row(*actions, None, space=SPACE // 2))
+        wide = sum(len(action.text()) for action in actions) > 18
+        for line in [[action] for action in actions] if wide else [actions]:
+            message.addLayout(row(*line, None, space=SPACE // 2))
         top = column(picture, None)
-        line = row(top, message, space=SPACE, margins=(SPACE + 2, SPACE, SPACE + 2, SPACE))
-        line.setStretch(1, 1)
-        self.setLayout(line)
+        whole = row(top, message, space=SPACE, margins=(SPACE + 2, SPACE, SPACE + 2, SPACE))
+        whole.setStretch(1, 1)
+        self.setLayout(whole)
         self.setAccessibleName(f"{grade.value}: {heading} {in_window(text)}")
 
 
@@ -138,18 +139,18 @@ class FindingsPanel(QWidget):
             self._tests.addWidget(FindingCard(one.grade, one.subject, one.what, one.remedy))
 
     def _finding(self, draft: Draft, grade: Grade, fault: Fault) -> FindingCard:
-        actions: list[QWidget] = []
-        if fault.suggestion:
-            value = draft.fixed_value(fault)
-            short = value if len(value) <= 20 else f"{value[:11]}…{value[-8:]}"
-            use = button(button_text(f"Use “{short}”"), f"Use the suggested value: {value}")
+        actions: list[QAbstractButton] = []
+        if does := draft.fix_of(fault):
+            brief = does.partition(" to [")[0]  # the panel is narrow
+            short = brief if len(brief) <= 22 else f"{brief[:14]}…{brief[-7:]}"
+            use = button(button_text(short), does)
             use.clicked.connect(lambda: self.fix_wanted.emit(fault))
             actions.append(use)
-        if draft.where(fault.key) is not None or fault.line:
-            show = button("Show", f"Show {named(draft, fault.key)} in the form", flat=True)
+        if draft.where_of(fault) is not None or fault.line:
+            show = button("Show", f"Show {named(draft, fault)} in the form", flat=True)
             show.clicked.connect(lambda: self.shown.emit(fault))
             actions.append(show)
-        heading = named(draft, fault.key) + (f"  (line {fault.line})" if fault.line else "")
+        heading = named(draft, fault) + (f"  (line {fault.line})" if fault.line else "")
         return FindingCard(grade, heading, fault.problem, fault.remedy, actions)
 
 

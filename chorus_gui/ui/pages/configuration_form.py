@@ -179,7 +179,7 @@ class Form(QObject):
         by_fault: dict[Where, list[Fault]] = defaultdict(list)
         by_warning: dict[Where, list[str]] = defaultdict(list)
         for fault in faults:
-            if (where := self._draft.where(fault.key)) is not None:
+            if (where := self._draft.where_of(fault)) is not None:
                 by_fault[where].append(fault)
         for where, sentence in warnings:
             by_warning[where].append(sentence)
