@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 RECEIPTS_SHOWN = 500
 UPLOADING = ("submit", "file upload", "file repair")
 """The commands that upload, as the journal's history has them."""
+OUTDATED = "It differs from the copy on this computer, so what you see here can be out of date."
+"""A sentence about a cloud journal that this computer has not read."""
 _TEST_WORD = re.compile(r"(?i)(?:^|[^a-z])(?:test|demo|sandbox|dev|staging)(?:[^a-z]|$)")
 
 
@@ -255,10 +257,12 @@ def _cloud_custody(workspace: Workspace, ctx: JobContext, *, recover: bool, offe
     found = recovering.recover(home, ctx)[0] if recover else look(home, ctx)
     offers = recovering.offers(found) if offer or interrupted or found.state is Custody.CHANGED else []
     mine = found.state is Custody.MINE
+    newer = found.state is Custody.FREE and found.journal is not None and found.journal.etag != found.memory.journal_etag
+    outdated = f" {OUTDATED}" if newer and home.local.exists() else ""
     facts = CustodyFacts(
         state=found.state,
         text=_custody_text(found),
-        detail=found.describe(),
+        detail=f"{found.describe()}{outdated}",
         grade={
             Custody.MINE: Grade.GOOD,
             Custody.FREE: Grade.INFO,
@@ -275,6 +279,7 @@ def _cloud_custody(workspace: Workspace, ctx: JobContext, *, recover: bool, offe
         can_take_over=found.state in (Custody.LOCKED, Custody.FOREIGN, Custody.CHANGED),
         warnings=consequences(found),
         offers=tuple((offer.choice.value, offer.text) for offer in offers),
+        newer=newer,
     )
     return _with_less(facts, shown_less(workspace, ctx, found))
 
@@ -359,6 +364,21 @@ def wrong(workspace: Workspace, ctx: JobContext) -> WrongFacts | None:
     return WrongFacts(found.total, found.versions, found.text) if found else None
 
 
+def away(config: Config, ctx: JobContext) -> tuple[str, ...]:
+    """A sentence for each folder of the site that cannot be read now.  Places in a cloud are not asked.  A dead share can take a minute."""
+    from chorus_gui.core.errors import SourceError
+    from chorus_gui.core.storage.folder import check_folder
+
+    out: list[str] = []
+    for folder in dict.fromkeys(site.place.folder for site in config.sites.values() if site.place.folder is not None):
+        ctx.checkpoint()
+        try:
+            check_folder(str(folder))
+        except SourceError as error:
+            out.append(f"{error.what} {error.remedy}".strip())
+    return tuple(out)
+
+
 def known(workspace: Workspace, ctx: JobContext) -> Known:
     """Everything that :func:`~chorus_gui.app.site_status.site_status` is computed from, read now.  The cloud journal is asked."""
     from chorus_gui.app.site_status import Known
@@ -373,4 +393,5 @@ def known(workspace: Workspace, ctx: JobContext) -> Known:
         wrong(workspace, ctx),
         credential(config),
         uses_scripts=config.upload_method is UploadMethod.AZCLI,
+        away=away(config, ctx),
     )

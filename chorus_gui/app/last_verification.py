@@ -33,11 +33,11 @@ def verification(receipts: tuple[ReceiptFacts, ...], version: str, wrong: WrongF
 
 
 def unverified(receipts: tuple[ReceiptFacts, ...], journal: JournalFacts, wrong: WrongFacts | None = None) -> str | None:
-    """The version to verify next: the last one, then each with an upload since the first verification that is known; None: all are verified.
+    """The version to verify next: the last one of which something was uploaded, then each with an upload since the first verification that is known; None: all are verified.
 
     A run that was killed leaves no receipt, and the next submission is another version: its files would never be compared.
     """
-    last = journal.last_version
+    last = journal.last_sent
     if last is None or verification(receipts, last, wrong) is None:
         return last
     first = min((receipt.ended_us for receipt in receipts if receipt.kind == "verify" and not receipt.partial), default=0)
@@ -47,6 +47,27 @@ def unverified(receipts: tuple[ReceiptFacts, ...], journal: JournalFacts, wrong:
     return next(
         (version for version in reversed(journal.versions) if version in uploaded and verification(receipts, version, wrong) is None), None
     )
+
+
+def never_verified(receipts: tuple[ReceiptFacts, ...], journal: JournalFacts, wrong: WrongFacts | None = None) -> str | None:
+    """The last version with uploaded files of which no verification is known, however old; None: all are verified."""
+    uploaded = {count.version for count in journal.counts if count.active > count.pending}
+    return next(
+        (version for version in reversed(journal.versions) if version in uploaded and verification(receipts, version, wrong) is None), None
+    )
+
+
+def all_submitted(receipts: tuple[ReceiptFacts, ...], journal: JournalFacts | None, wrong: WrongFacts | None = None) -> str:
+    """The headline when nothing is left to do: it claims no verification that is not known."""
+    if journal is None or journal.last_sent is None or never_verified(receipts, journal, wrong) is None:
+        return "Everything is submitted and verified"
+    return f"Everything is submitted, and version {journal.last_sent} is verified"
+
+
+def earlier(receipts: tuple[ReceiptFacts, ...], journal: JournalFacts | None, wrong: WrongFacts | None = None) -> str:
+    """A sentence, after a space, about a version before the last one that nobody is known to have verified; "" if there is none."""
+    version = never_verified(receipts, journal, wrong) if journal is not None else None
+    return f" No verification of version {version} since its last upload is known here." if version else ""
 
 
 def _of_version(receipt: ReceiptFacts, version: str, wrong: WrongFacts | None, *, again: bool) -> ReceiptFacts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, TypeVar
 from chorus_gui.app import leaks
 from chorus_gui.app.outputs import check_output
 from chorus_gui.app.run import Done
-from chorus_gui.app.words import files
+from chorus_gui.app.words import agree, files
 from chorus_gui.app.workspace import Workspace
 from chorus_gui.core import job, remote
 from chorus_gui.core.config.model import LOCK_END, SIDE_END, Config
 from chorus_gui.core.config.policy import Rule, read_policy
-from chorus_gui.core.errors import UsageError
+from chorus_gui.core.errors import JournalError, UsageError
 from chorus_gui.core.job import JobContext, OutcomeKind
 from chorus_gui.core.readiness.findings import FileState
 from chorus_gui.core.remote import Listed, Moved, Refused
@@ -67,9 +67,15 @@ def upload(
         leaks.refresh(workspace, ctx)
         leak_gate.judge(workspace.config, _of_the_site(workspace.config, [file for file, _ in pairs])).refuse("Nothing was uploaded.")
         store = GuardedStore(workspace.store(), by_hand=True)
-        return remote.upload(store, pairs, ctx, executor_of(workspace.config), overwrite=overwrite)
+        for one in remote.upload(store, pairs, ctx, executor_of(workspace.config), overwrite=overwrite):
+            if isinstance(one, Moved):
+                sent[one.remote] = one.md5
+            yield one
 
-    return _one_by_one(workspace, ctx, step)
+    sent: dict[str, str | None] = {}
+    done = _one_by_one(workspace, ctx, step)
+    _keep_changed(workspace, sent)
+    return done
 
 
 def _of_the_site(config: Config, files: Sequence[Path]) -> Iterator[FileState]:
@@ -141,10 +147,51 @@ class Deletion:
         self._ctx = ctx
 
     def delete(self) -> Done[list[str]]:
-        """Delete them permanently; their paths."""
-        return _one_by_one(
-            self._workspace, self._ctx, lambda ctx: remote.delete(GuardedStore(self._workspace.store(), by_hand=True), self.blobs, ctx)
-        )
+        """Delete them permanently; their paths.  Files of the journal among them are known to be missing from then on."""
+        gone: set[str] = set()
+
+        def step(ctx: JobContext) -> Iterator[str]:
+            for path in remote.delete(GuardedStore(self._workspace.store(), by_hand=True), self.blobs, ctx):
+                gone.add(path)
+                yield path
+
+        done = _one_by_one(self._workspace, self._ctx, step)
+        _keep_changed(self._workspace, dict.fromkeys(gone))
+        return done
+
+
+def _keep_changed(workspace: Workspace, now: Mapping[str, str | None]) -> None:
+    """Keep which uploaded files of the local journal are missing or different in the store now, as a verification would, and say so.
+
+    ``now``: the changed paths, and the MD5 of what is there now, None for a deleted one.
+    """
+    from chorus_gui.app.verified import record_found
+    from chorus_gui.core.journal.store import Journal
+    from chorus_gui.core.transfer.verify import Verdict, VerifyResult
+
+    config, found = workspace.config, list[Verdict]()
+    if not now:
+        return
+    try:
+        with Journal.open(config.journal.local, readonly=True) as journal:
+            folders, versions = {path.partition("/")[0] for path in now}, set(journal.versions())
+            for version in sorted(versions & folders if folders <= versions else versions):  # a mapped path need not begin with it
+                for row in journal.rows(version=version, active=True, uploaded=True):
+                    for place in config.store_paths(row.modality, row.path, row.version):
+                        if place in now and now[place] != (row.md5 or ""):
+                            result = VerifyResult.CONTENT_DIFFERS if now[place] else VerifyResult.MISSING
+                            found.append(Verdict(row, result, None, place, "changed by hand"))
+                            break
+    except JournalError:
+        return  # without a journal, nothing is known to have been submitted
+    if not found:
+        return
+    record_found(workspace, JobContext(), found)
+    state = "different" if any(now.values()) else "missing"
+    workspace.person.warn(
+        f"The journal lists {files(len(found))} of them as uploaded, {agree(len(found), 'which is', 'which are')} {state} in the central store now. "
+        "To upload again what the site has, run “chorus-upload file repair”."
+    )
 
 
 @contextmanager

@@ -176,7 +176,7 @@ class Run:
     @contextmanager
     def _completed(self, store: GuardedStore) -> Generator[None]:
         """After the block, if nothing stopped it, write the markers; a marker that cannot be written is only a warning."""
-        from chorus_gui.app.verified import refresh, unnamed_wrong, wrong_rows
+        from chorus_gui.app.verified import record_found, refresh, unnamed_wrong, wrong_rows
         from chorus_gui.core.submission.completion import complete_versions
 
         yield
@@ -189,6 +189,8 @@ class Run:
         except StoreError as error:
             self.warn(f"Could not check if the version is complete. {error.what} The next upload does it.")
             return
+        if found := [verdict for one in completed for verdict in one.wrong]:
+            record_found(self.workspace, self.ctx, found)
         for one in completed:
             if one.marker is not None and one.version in store.changed:
                 self.log.complete.append(one.version)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeGuard
 
-from chorus_gui.app.last_verification import SENDS, failed_verification, unverified, verification
+from chorus_gui.app.last_verification import SENDS, all_submitted, earlier, failed_verification, unverified, verification
 from chorus_gui.app.values import CredentialFacts, CustodyFacts, JournalFacts, ReceiptFacts, ReviewFacts, WrongFacts
 from chorus_gui.app.words import agree, files_and_size, plural, size
 from chorus_gui.core.custody.state import State as Custody
@@ -88,7 +88,8 @@ class Step:
 @dataclass(frozen=True, slots=True)
 class Known:
     """Everything that is known.  ``wrong`` is what verifications found, on any computer, and nobody repaired.  ``receipts`` are the newest first; ``running`` are the kinds of jobs that run or wait:
-    "scan", "record", "submit", "upload", "verify".  ``looking``: something is still being read.
+    "scan", "record", "submit", "upload", "verify".  ``looking``: something is still being read.  ``away`` has a sentence for each folder
+    of the site that cannot be read now.
     """
 
     custody: CustodyFacts
@@ -102,6 +103,7 @@ class Known:
     uses_scripts: bool = False
     configuration_problems: int = 0
     configuration_error: str = ""
+    away: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +149,9 @@ def site_status(known: Known) -> SiteStatus:
 def _closing(known: Known, warnings: tuple[str, ...]) -> str:
     if known.looking:
         return "Reading the journal and the review"
-    return "Submitted, with warnings" if warnings else "Everything is submitted and verified"
+    if known.journal is not None and known.journal.versions and known.journal.last_sent is None:
+        return "Nothing is uploaded"
+    return "Submitted, with warnings" if warnings else all_submitted(known.receipts, known.journal, known.wrong)
 
 
 def _after_all(known: Known) -> Step:
@@ -177,7 +181,7 @@ def _check_out(known: Known) -> Step:
         text = "The journal is on this computer." if custody.state is Custody.NOT_IN_CLOUD else f"{custody.text}."
         return Step(name, Progress.DONE, text)
     if custody.can_check_out:
-        if custody.state is Custody.FREE and _nothing_to_do(known):
+        if custody.state is Custody.FREE and not custody.newer and _nothing_to_do(known):
             return Step(name, Progress.DONE, "The journal is checked in.")
         label = "Start the journal" if custody.state is Custody.NEW else "Check out the journal"
         if known.wrong is not None:
@@ -248,7 +252,9 @@ def _submit(known: Known) -> Step:
     if failed:
         text = f"{plural(failed, 'file')} of the last {run} failed. Fix the cause, then scan again."
         return Step(name, Progress.STOPPED, text, "Scan the site again", Action.SCAN, headline=f"{plural(failed, 'file')} failed")
-    return Step(name, Progress.DONE, f"Version {journal.last_version} is in the central store.")
+    if journal.last_sent is None:
+        return Step(name, Progress.LATER, "Every recorded file is held back or left out.")
+    return Step(name, Progress.DONE, f"Version {journal.last_sent} is in the central store.")
 
 
 def _finish(known: Known) -> Step:
@@ -258,7 +264,7 @@ def _finish(known: Known) -> Step:
     if "verify" in known.running:
         text = "Every file of the version is compared with the journal."
         return Step(name, Progress.NOW, text, headline="Verifying the central store…")
-    last = journal.last_version if journal else None
+    last = journal.last_sent if journal else None
     if last is None:
         return Step(name, Progress.LATER, "Compare the central store with the journal.")
     if _pending(known) or _left_to_submit(known).files:
@@ -275,8 +281,9 @@ def _finish(known: Known) -> Step:
         return Step(name, Progress.NOW, f"Version {version} has not been verified yet.", f"Verify {version}", Action.VERIFY, version)
     if custody.can_check_in:
         text = "Check in the journal, so that colleagues can submit."
-        return Step(name, Progress.NOW, text, "Check in the journal", Action.CHECK_IN, headline="Everything is submitted and verified")
-    return Step(name, Progress.DONE, f"Version {last} is verified.")
+        headline = all_submitted(known.receipts, known.journal, known.wrong)
+        return Step(name, Progress.NOW, text, "Check in the journal", Action.CHECK_IN, headline=headline)
+    return Step(name, Progress.DONE, f"Version {last} is verified.{earlier(known.receipts, known.journal, known.wrong)}")
 
 
 def _ignored(review: ReviewFacts) -> str:
@@ -349,8 +356,8 @@ def _differs(known: Known) -> bool:
     """A verification found differences that nobody repaired, or the last one of the last version did not finish."""
     if known.wrong is not None:
         return True
-    versions = known.journal.versions if known.journal else ()
-    found = verification(known.receipts, versions[-1], known.wrong) if versions else None
+    last = known.journal.last_sent if known.journal else None
+    found = verification(known.receipts, last, known.wrong) if last else None
     return found is not None and not found.clean
 
 
@@ -381,16 +388,17 @@ def _not_uploaded(receipt: ReceiptFacts) -> int:
 def _nothing_to_do(known: Known) -> bool:
     """Nothing is left of the last submission: the journal does not have to be checked out again."""
     journal = known.journal
-    if journal is None or not journal.versions or _pending(known) or _waits_for_approval(known.review) or _left_to_submit(known).files:
+    if journal is None or journal.last_sent is None or _pending(known) or _waits_for_approval(known.review) or _left_to_submit(known).files:
         return False
-    verified = verification(known.receipts, journal.versions[-1], known.wrong)
+    verified = verification(known.receipts, journal.last_sent, known.wrong)
     return known.wrong is None and verified is not None and verified.clean and unverified(known.receipts, journal, known.wrong) is None
 
 
 def _warnings(known: Known, next_step: Action) -> tuple[str, ...]:
     wrong = [known.wrong.text] if known.wrong is not None and next_step is not Action.REPAIR else []
     credential = _credential_warnings(known) if next_step is not Action.ENTER_TOKEN else ()
-    return (*wrong, *credential, *_site_warnings(known), *submission_warnings(known))
+    away = () if known.review and not known.review.stale and known.review.out_of_reach else known.away
+    return (*wrong, *credential, *away, *_site_warnings(known), *submission_warnings(known))
 
 
 def _credential_warnings(known: Known) -> list[str]:
@@ -432,9 +440,9 @@ def submission_warnings(known: Known) -> list[str]:
         out.append(
             f"{plural(stays, 'recorded file')} {agree(stays, 'is', 'are')} not uploaded: held back, or left out by “exclude” in the configuration."
         )
-    last = verification(known.receipts, journal.versions[-1], known.wrong) if journal and journal.versions else None
-    for version in journal.versions[:-1] if journal else ():
-        found = verification(known.receipts, version, known.wrong)
+    last = verification(known.receipts, journal.last_sent, known.wrong) if journal and journal.last_sent else None
+    for version in journal.versions if journal else ():
+        found = verification(known.receipts, version, known.wrong) if journal and version != journal.last_sent else None
         if found is not None and not found.clean and found is not last and not (known.wrong and len(found.versions) > 1):
             text = failed_verification(found)
             out.append(f"Version {version}: {text[0].lower()}{text[1:]}")

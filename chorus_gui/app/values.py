@@ -42,7 +42,8 @@ class CustodyFacts:
     ``state`` None: not read yet, or it could not be read (``grade`` BAD, and ``detail`` says why).  ``can_*`` say which of
     the Journal menu's commands make sense now; ``may_write`` whether a submission may begin.  ``warnings`` are what can go wrong
     if it is unlocked; ``offers`` what a person can decide after an interruption: (choice for :class:`.intents.Recover`, sentence).
-    ``less``: the journal has less history than another copy of it.
+    ``less``: the journal has less history than another copy of it.  ``newer``: nobody has the cloud journal checked out, and it is not
+    the one that this computer last saw, so what is known here of the journal can be out of date.
     """
 
     state: Custody | None = None
@@ -60,6 +61,7 @@ class CustodyFacts:
     warnings: tuple[str, ...] = ()
     offers: tuple[tuple[str, str], ...] = ()
     less: LessHistoryError | None = None
+    newer: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,15 @@ class JournalFacts:
     def last_version(self) -> str | None:
         """The version that was begun last, whatever its name, or None."""
         return self.versions[-1] if self.versions else None
+
+    @cached_property
+    def last_sent(self) -> str | None:
+        """The last version of which something was uploaded, or None: a version can be recorded while all of its files are held back."""
+        return next((version for version in reversed(self.versions) if self._was_sent(version)), None)
+
+    def _was_sent(self, version: str) -> bool:
+        counts = self.by_version.get(version, ())
+        return not counts or any(count.last_upload or count.active > count.pending for count in counts)
 
     @cached_property
     def pending(self) -> Tally:

@@ -13,7 +13,7 @@ import os
 import socket
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -170,6 +170,14 @@ def record(workspace: Workspace, ctx: JobContext, judged: Judged) -> str:
         right = tuple(judged.right.get(version, ()))
         seen[version] = _Seen(merged(old.check if old else None, new, right), old.etag if old else "", True, right)
     return _kept(workspace, ctx, seen)
+
+
+def record_found(workspace: Workspace, ctx: JobContext, verdicts: Iterable[Verdict]) -> str:
+    """Keep and share files that were found missing or different in passing, as a verification of these files alone would."""
+    judged = Judged(reread=False, partial=True, known=known_keys(workspace.config.journal.local))
+    for verdict in verdicts:
+        judged.take(verdict)
+    return record(workspace, ctx, judged)
 
 
 def wrong_rows(journal: Journal, local: Path, version: str | None = None) -> list[tuple[Row, WrongFile, VersionCheck]]:

@@ -151,7 +151,7 @@ def run_delete(args: argparse.Namespace, report: Report, ctx: JobContext) -> Don
         done = found.delete()
     if done.ok:
         count = files(len(done.value))
-        report.say(f"Deleted {count}. The journal is unchanged: “file verify” reports those that it lists as missing.")
+        report.say(f"Deleted {count}. The journal is unchanged.")
         report.json(done.value)
     return done
 

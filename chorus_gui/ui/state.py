@@ -243,6 +243,8 @@ class SessionState:
     complete: Mapping[str, Completeness] = field(default_factory=dict[str, Completeness])
     wrong: WrongFacts | None = None
     """what verifications found missing or different, and nobody repaired"""
+    away: tuple[str, ...] = ()
+    """a sentence for each folder of the site that cannot be read now"""
     messages: tuple[Message, ...] = ()
     scan: ScanChoice = ScanChoice()
     undo: UndoList = UndoList()

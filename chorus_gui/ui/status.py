@@ -34,6 +34,7 @@ def status_of(state: SessionState) -> SiteStatus | None:
             frozenset(name for kind, name in _RUNNING.items() if state.busy_with(kind)),
             looking=state.loading,
             uses_scripts=state.config.upload_method is UploadMethod.AZCLI,
+            away=state.away,
         )
     )
 

@@ -8,15 +8,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from custodyworld import BLOB, LOCK, cloud_names, ctx, journal_bytes, opened_home, person
+from custodyworld import BLOB, LOCK, checked_in, cloud_names, ctx, journal_bytes, opened_home, person
 from faces import FILES, ONE, RUNS, VERSION, Asked, CommandLine, Face, Window, after, carry_out, contexts, fill, receipts, refused
-from world import World
+from world import World, ran
 
+from chorus_gui.app import facts
+from chorus_gui.app.site_status import Action, SiteStatus, site_status
+from chorus_gui.app.verify import verify
 from chorus_gui.core.custody.checkin import checkin
 from chorus_gui.core.custody.checkout import checkout, lock_and_fetch
 from chorus_gui.core.custody.state import State, look
 from chorus_gui.core.job import JobContext, OutcomeKind
+from chorus_gui.core.model import Grade
 from chorus_gui.core.storage.local import LocalStore
+from chorus_gui.core.submission.work import Selection
 from chorus_gui.ui import intents
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -224,3 +229,23 @@ def test_a_mark_on_a_named_file_leaves_the_cloud_alone(cli: CommandLine, world: 
     assert ONE not in world.active()
     assert share.head(BLOB) == journal
     assert state(world) is State.FREE
+
+
+def test_the_status_is_not_green_while_a_colleague_s_journal_is_newer(world: World, share: LocalStore, tmp_path: Path) -> None:
+    """Each computer has its own copy of the journal; what it says holds for the cloud journal that this computer last saw."""
+    world.run("submit", version=VERSION)
+    ran(verify(world.workspace(), ctx(), Selection()))
+
+    def status() -> SiteStatus:
+        return site_status(facts.known(world.workspace(), ctx()))
+
+    assert status().grade is Grade.GOOD, status()
+    checked_in(person(share, tmp_path / "colleague", "Bob", "PC-2"), "new.dcm")
+    now = status()
+    assert (now.next.action, now.grade) == (Action.CHECK_OUT, Grade.INFO)
+    assert "out of date" in now.text
+    assert not [step for step in now.steps if step.text == "The journal is checked in."]
+    with opened_home(world.config) as home:
+        checkout(home, ctx())
+        checkin(home, ctx())
+    assert "out of date" not in status().text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,12 @@ from memorystore import MemoryStore
 from world import World, ran
 
 from chorus_gui.app import facts
-from chorus_gui.app.options import Part
+from chorus_gui.app.options import Part, SubmitOptions
 from chorus_gui.app.repair import repair
-from chorus_gui.app.site_status import Action, site_status
+from chorus_gui.app.review import Reviewing
+from chorus_gui.app.site_status import Action, SiteStatus, site_status
 from chorus_gui.app.status import Status
+from chorus_gui.app.submit import submit
 from chorus_gui.app.verified import kept_wrong
 from chorus_gui.app.verify import Comparison, sentences, verify
 from chorus_gui.cli.main import main
@@ -265,3 +268,68 @@ def test_no_run_marks_a_version_as_complete_while_a_file_of_it_is_known_to_be_wr
     assert "missing or different" in " ".join(log.notes)
     ran(repair(world.workspace(), JobContext(), ALL, known=True))
     assert store.head("v1/submission.json") is not None
+
+
+def status_of(world: World) -> SiteStatus:
+    return site_status(facts.known(world.workspace(), JobContext()))
+
+
+@pytest.mark.parametrize(
+    ("fault", "result"),
+    [
+        pytest.param(lambda file: file.unlink(), "missing", id="missing"),
+        pytest.param(lambda file: file.write_bytes(b"more " + file.read_bytes()), "size_differs", id="another size"),
+    ],
+)
+def test_what_the_check_of_completeness_finds_is_known_from_then_on(world: World, fault: Callable[[Path], object], result: str) -> None:
+    """A submission compares the version's folder with the journal; what it finds there is no less true than what “file verify” finds."""
+    ran(verify(world.workspace(), JobContext(), ALL))
+    assert status_of(world).grade is Grade.GOOD
+    fault(world.central / "v1" / A)
+    world.put("4/Images/new.dcm", "new")
+    options = SubmitOptions(version="v1", amend=True)
+    done = ran(submit(world.workspace(), JobContext(), options, Reviewing(), record_only=False))
+    assert any("not confirmed" in note for note in done.notes), done.notes
+    assert [(w["path"], w["result"]) for w in side_file(world)["wrong"]] == [(A, result)]
+    status = status_of(world)
+    assert (status.next.action, status.grade) == (Action.REPAIR, Grade.BAD)
+    assert ran(repair(world.workspace(), JobContext(), ALL, known=True)).status is Status.DONE
+    assert status_of(world).next.action is not Action.REPAIR
+
+
+@pytest.mark.parametrize("patterns", [[f"v1/{A}"], ["v1/*"]], ids=["one file", "all of them"])
+def test_a_submitted_file_that_somebody_deletes_by_hand_is_missing_from_then_on(
+    world: World, patterns: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran(verify(world.workspace(), JobContext(), ALL))
+    recursive = ["--recursive"] if len(patterns[0]) < 6 else []
+    assert main(["-c", str(world.file), "remote", "delete", "--yes", *recursive, *patterns]) == 0
+    files = 3 if recursive else 1
+    said = "".join(capsys.readouterr())
+    assert f"The journal lists {files} file{'s' if files > 1 else ''} of them as uploaded" in said
+    assert "file repair" in said
+    status = status_of(world)
+    assert (status.next.action, status.grade) == (Action.REPAIR, Grade.BAD)
+    assert f"Upload {files} file" in status.next.label
+    assert ran(repair(world.workspace(), JobContext(), ALL, known=True)).status is Status.DONE
+    assert side_file(world)["wrong"] == []
+
+
+def test_deleting_what_was_not_submitted_says_nothing_about_the_journal(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    stray = world.central / "v1" / "stray.txt"
+    stray.write_text("stray", "utf-8")
+    assert main(["-c", str(world.file), "remote", "delete", "--yes", "v1/stray.txt"]) == 0
+    assert "as uploaded" not in "".join(capsys.readouterr())
+    assert facts.wrong(world.workspace(), JobContext()) is None
+
+
+@pytest.mark.parametrize("same", [True, False], ids=["the same content", "another content"])
+def test_a_submitted_file_that_somebody_replaces_by_hand_is_different_from_then_on(world: World, tmp_path: Path, same: bool) -> None:
+    file = tmp_path / "a.dcm"
+    file.write_bytes((world.central / "v1" / A).read_bytes() if same else b"other")
+    assert main(["-c", str(world.file), "remote", "upload", "--overwrite", str(file), f"v1/{A}"]) == 0
+    found = facts.wrong(world.workspace(), JobContext())
+    assert (found is None) is same
+    if found is not None:
+        assert ran(repair(world.workspace(), JobContext(), ALL, known=True)).status is Status.DONE
+        assert facts.wrong(world.workspace(), JobContext()) is None

@@ -216,6 +216,59 @@ def test_what_comes_next(name: str) -> None:
     assert (status.next.action, status.grade) == (action, grade), status
 
 
+HELD = VersionCount("two", "OMOP", 3, 30, 3, 30, 0, None)
+ONE = VersionCount("one", "OMOP", 5, 50, 0, 0, 0, "20200101000000")
+TWO = VersionCount("two", "OMOP", 5, 50, 0, 0, 0, "20240101000000")
+
+
+def test_a_version_of_which_nothing_was_uploaded_is_neither_in_the_store_nor_verified() -> None:
+    """All of its files are held back: a verification of it compares nothing."""
+    held = JournalFacts(Path("journal.db"), True, "", 2, ("one", "two"), (ONE, HELD), stays=Tally(3, 30))
+    status = site_status(Known(HERE, held, review(held=3), (receipt("verify", "two"), receipt("verify", "one"), SENT)))
+    words = " ".join((status.headline, status.text, *(step.text for step in status.steps)))
+    assert "Version one is in the central store." in words
+    assert "Version one is verified." in words
+    assert "ersion two" not in words
+    assert status.headline == "Submitted, with warnings"
+    unverified = site_status(Known(HERE, held, review(held=3), (receipt("verify", "two"), SENT)))
+    assert (unverified.next.action, unverified.next.version) == (Action.VERIFY, "one")
+
+
+def test_a_journal_of_which_nothing_was_uploaded_is_not_submitted() -> None:
+    held = JournalFacts(Path("journal.db"), True, "", 2, ("two",), (HELD,), stays=Tally(3, 30))
+    status = site_status(Known(HERE, held, review(held=3), (receipt("verify", "two"), SENT)))
+    assert status.headline == "Nothing is uploaded"
+    assert status.grade is Grade.WARNING
+    assert not any("in the central store" in step.text or "verified" in step.text for step in status.steps)
+
+
+@pytest.mark.parametrize(
+    ("versions", "headline"),
+    [
+        ((), "Everything is submitted and verified"),
+        (("one", "two"), "Everything is submitted and verified"),
+        (("two",), "Everything is submitted, and version two is verified"),
+    ],
+    ids=["all at once", "both", "only the last one"],
+)
+@pytest.mark.parametrize("custody", [HERE, MINE], ids=["before or without a check-in", "to check in"])
+def test_the_headline_claims_no_verification_that_nobody_made(custody: CustodyFacts, versions: tuple[str, ...], headline: str) -> None:
+    """Version one came from an older tool: it need not be verified again, but nobody here knows that it was."""
+    both = JournalFacts(Path("journal.db"), True, "", 2, ("one", "two"), (ONE, TWO))
+    status = site_status(Known(custody, both, review(), (receipt("verify", *versions), SENT)))
+    assert status.headline == headline
+    says = any("No verification of version one" in step.text for step in status.steps)
+    assert says is (versions == ("two",) and custody is HERE)
+
+
+@pytest.mark.parametrize("left", LEFT)
+def test_a_cloud_journal_that_a_colleague_changed_is_checked_out_first(left: str) -> None:
+    """What this computer knows is about an older journal: it cannot say that nothing is left."""
+    status = site_status(replace(LEFT[left], custody=replace(FREE, newer=True)))
+    assert status.next.action is Action.CHECK_OUT
+    assert status.grade is not Grade.GOOD
+
+
 def test_a_first_start_begins_the_journal() -> None:
     status = site_status(Known(NEW, JournalFacts(Path("j"))))
     assert (status.next.name, status.next.label) == ("Start the journal", "Start the journal")
@@ -419,3 +472,25 @@ def test_every_version_since_the_first_verification_is_verified(
         assert finish.progress is Progress.DONE
     else:
         assert (finish.text, finish.version) == (f"Version {next_one} has not been verified yet.", next_one)
+
+
+@pytest.mark.parametrize("left", LEFT)
+def test_a_site_whose_folder_is_gone_is_never_green(left: str) -> None:
+    """Also if nobody has scanned since: the status says it before a scan does."""
+    known = replace(LEFT[left], custody=HERE)
+    status = site_status(replace(known, away=GONE))
+    assert status.grade is not Grade.GOOD
+    assert GONE[0] in (*status.warnings, status.text)
+    assert [*status.warnings, status.text].count(GONE[0]) == 1
+
+
+def test_the_folders_of_the_site_are_looked_for_now(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.put("1/Images/a.dcm", "a")
+    world.run(version="v1")
+    assert facts.away(world.config, JobContext()) == ()
+    world.site.rename(tmp_path / "elsewhere")
+    (sentence,) = facts.away(world.config, JobContext())
+    assert str(world.site) in sentence
+    assert "Check that the share is connected" in sentence
+    assert sentence in site_status(facts.known(world.workspace(), JobContext())).warnings

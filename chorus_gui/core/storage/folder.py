@@ -88,6 +88,24 @@ class _Listing(NamedTuple):
     waited: float
 
 
+def check_folder(root: str) -> None:
+    """Raise :class:`SourceError`, with a remedy, if a site folder cannot be listed now."""
+    try:
+        patiently(lambda: os.scandir(disk_path(root))).close()
+    except OSError as error:
+        clause, remedy = reason(error)
+        kind: type[SourceError] = SourceUnavailableError if silent(error) else SourceUnreadableError
+        if gone(error):
+            kind = SourceVanishedError
+        raise kind(
+            f"Could not read the site folder “{root}”: {clause}.",
+            meaning="Nothing is known about its files, so none of them is marked as deleted.",
+            remedy="Check that the share is connected and that the path in the configuration is right."
+            if kind is SourceVanishedError
+            else remedy,
+        ) from error
+
+
 class FolderSource:
     """A folder as :class:`~chorus_gui.core.storage.base.Source`.
 
@@ -116,7 +134,7 @@ class FolderSource:
         look = want("")
         if not look.descend:
             return
-        ask(self._check_root)
+        ask(partial(check_folder, self._root))
         pending = [_Visit("", look)]
         in_pool = self._threads is not None and self._threads > 1
         waits: list[float] = []
@@ -192,22 +210,6 @@ class FolderSource:
 
     def close(self) -> None:
         """See :meth:`Source.close`.  A folder has no connections: nothing happens."""
-
-    def _check_root(self) -> None:
-        try:
-            patiently(lambda: os.scandir(disk_path(self._root))).close()
-        except OSError as error:
-            clause, remedy = reason(error)
-            kind: type[SourceError] = SourceUnavailableError if silent(error) else SourceUnreadableError
-            if gone(error):
-                kind = SourceVanishedError
-            raise kind(
-                f"Could not read the site folder “{self._root}”: {clause}.",
-                meaning="Nothing is known about its files, so none of them is marked as deleted.",
-                remedy="Check that the share is connected and that the path in the configuration is right."
-                if kind is SourceVanishedError
-                else remedy,
-            ) from error
 
     def _walk_in_pool(self, pending: list[_Visit], want: ChooseFolder, checkpoint: Callable[[], None], ask: Ask) -> Iterator[Folder]:
         executor = Threads(self._threads or _MAX_THREADS)

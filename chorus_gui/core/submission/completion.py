@@ -45,9 +45,12 @@ from chorus_gui.core.submission.marker import (
 from chorus_gui.core.submission.upload import leave_copies
 from chorus_gui.core.submission.work import Work
 from chorus_gui.core.transfer.copy import hash_of
+from chorus_gui.core.transfer.verify import Verdict, VerifyResult
 
 BATCH = 1000
 """Entries that are compared together."""
+MOST_WRONG = 10_000
+"""Files that a check names; that there are more of them decides nothing."""
 READ_UNASKED = 1_000_000_000
 """Bytes that are read to complete a version that nobody named.  Only files without an MD5 in the store must be read."""
 
@@ -92,6 +95,7 @@ class Completed:
     """What became of a version's marker.  ``marker`` None: it was not written, because of ``why``, a sentence.
 
     ``expected``: the reason is known already, because files are pending, failed, or there are none.  ``sha256`` is the marker's.
+    ``wrong``: the first :data:`MOST_WRONG` files that are missing or different in the central store.
     """
 
     version: str
@@ -99,6 +103,7 @@ class Completed:
     why: str = ""
     expected: bool = False
     sha256: str = ""
+    wrong: tuple[Verdict, ...] = ()
 
 
 def complete_versions(work: Work, store: GuardedStore, named: str = "", wrong: Collection[str] = ()) -> list[Completed]:
@@ -177,7 +182,7 @@ def _complete(work: Work, store: GuardedStore, counts: Sequence[VersionCount], a
         check = _Check(work, store, folder, root)
         why = check.run(version, READ_UNASKED if not named else None)
         if why:
-            return Completed(version, why=why)
+            return Completed(version, why=why, wrong=tuple(check.wrong))
         copy = _journal_copy(work, store, version)
         last = max((count.last_upload or "" for count in counts), default="")
         marker = Marker(
@@ -220,6 +225,7 @@ class _Check:
         self._store = store
         self._folder = folder
         self._root = root
+        self.wrong: list[Verdict] = []
         self._unread: list[_Unread] = []
 
     @property
@@ -258,9 +264,9 @@ class _Check:
             info = infos[0] if len(infos) == 1 else max(infos, key=lambda info: (info.size == row.size, info.md5 == row.md5), default=None)
             md5 = row.md5 if is_md5(row.md5) else None if row.size else _EMPTY
             if info is None:
-                yield "missing in the central store"
+                yield self._found(VerifyResult.MISSING, row, paths[0], "missing in the central store")
             elif info.size != row.size:
-                yield "another size in the central store"
+                yield self._found(VerifyResult.SIZE_DIFFERS, row, info.path, "another size in the central store")
             elif md5 is None:
                 yield "no MD5 in the journal"
             else:
@@ -280,7 +286,7 @@ class _Check:
             elif info.md5 is None:
                 self._unread.append(one)
             else:
-                yield "another MD5 in the central store"
+                yield self._found(VerifyResult.CONTENT_DIFFERS, row, info.path, "another MD5 in the central store")
         for level, counted in by_level.items():
             self._count(counted, level)
 
@@ -293,7 +299,13 @@ class _Check:
                 if right:
                     self._count([row], Level.REREAD)
                 else:
-                    yield "another content in the central store"
+                    yield self._found(VerifyResult.CONTENT_DIFFERS, row, "", "another content in the central store")
+
+    def _found(self, result: VerifyResult, row: Row, path: str, what: str) -> str:
+        """Keep what was found about a file; ``what``."""
+        if len(self.wrong) < MOST_WRONG:
+            self.wrong.append(Verdict(row, result, None, path, what))
+        return what
 
     def _count(self, rows: Sequence[Row], level: Level) -> None:
         if rows:
