@@ -50,7 +50,7 @@ from chorus_gui.ui.dialogs.store import StoreDialog
 from chorus_gui.ui.dialogs.support import SupportDialog
 from chorus_gui.ui.dialogs.trust import ask_trust
 from chorus_gui.ui.main_window import MainWindow
-from chorus_gui.ui.pages import Services, configuration_questions, review_questions
+from chorus_gui.ui.pages import Services, configuration_questions, review_questions, upload
 from chorus_gui.ui.pages.history import HistoryPage
 from chorus_gui.ui.pages.readiness import ReadinessPage
 from chorus_gui.ui.pages.review import ReviewPage
@@ -283,6 +283,8 @@ class EveryDialog:
         yield self.asked("try again", lambda: ask.ask_again(page, error, self.answer))
         yield self.asked("mark as deleted", lambda: ask.ask_mark_deleted(page, (1, 2)))
         yield self.asked("undo a version", lambda: ask.ask_undo(page, "20261127150107", 1204))
+        yield self.asked("mark failed files as deleted", lambda: upload.ask_mark_failed(page, ("a.dcm", "b.dcm")))
+        yield self.asked("release failed files", lambda: upload.ask_release_failed(page, (("Images", "a.dcm"), ("Images", "b.dcm"))))
 
     def _readiness_questions(self) -> Made:
         page, readiness = self.window.page("readiness"), self.window.state.readiness

@@ -435,7 +435,7 @@ def _left_out(found: Collection[tuple[str, str]]) -> Iterator[str]:
         them = agree(count, "it", "them")
         yield (
             f"{plural(count, 'pending file')} {agree(count, 'was', 'were')} not uploaded, because “exclude” in the configuration leaves {them} out: "
-            f"{named}. To upload {them}, change “exclude”. Otherwise mark {them} as deleted, with “file mark_as_deleted”."
+            f"{named}. To upload {them}, change “exclude”. Otherwise scan again, and mark {them} as deleted with “file mark_as_deleted --file PATH”."
         )
 
 

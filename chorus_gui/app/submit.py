@@ -185,7 +185,7 @@ def check_built_in(config: Config) -> None:
     if config.upload_method is UploadMethod.AZCLI:
         raise UsageError(
             "This configuration uploads with generated scripts (upload_method = “azcli”).",
-            remedy="Record the changes with “journal update” and write a script with “file list”, or set upload_method to “builtin”.",
+            remedy="Record the changes with “journal update” and write a script with “file list --output-type azcli”, or set upload_method to “builtin”.",
         )
 
 

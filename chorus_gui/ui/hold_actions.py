@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from chorus_gui.app import holds, review
+from chorus_gui.app import failed, holds, review
 from chorus_gui.core.errors import ReviewError
 from chorus_gui.core.review.values import named_patients
 from chorus_gui.ui import hold_intents, intents
@@ -99,6 +99,11 @@ def _release_found(host: Host, intent: hold_intents.ReleaseFound) -> None:
     _hold(host, f"Release {count}", f"Released {count}.", lambda: review.release_found(workspace, intent.query))
 
 
+def _release_failed(host: Host, intent: hold_intents.ReleaseFailed) -> None:
+    workspace, count = host.workspace(), count_of(len(intent.files), "file")
+    _hold(host, f"Release {count}", f"Released {count}.", lambda: failed.release(workspace, intent.files))
+
+
 def _import_holds(host: Host, intent: intents.ImportHolds) -> None:
     workspace = host.workspace()
     _hold(
@@ -116,5 +121,6 @@ ACTIONS: dict[type[intents.Intent], Callable[[Host, Any], None]] = {
     intents.ImportHolds: _import_holds,
     hold_intents.HoldFound: _hold_found,
     hold_intents.ReleaseFound: _release_found,
+    hold_intents.ReleaseFailed: _release_failed,
     hold_intents.UndoHold: _undo,
 }

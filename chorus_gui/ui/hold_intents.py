@@ -30,3 +30,10 @@ class ReleaseFound(Intent):
     revision: int
     query: Query
     count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseFailed(Intent):
+    """No longer hold back files (modality, path) that failed because they are held back, nor their patients."""
+
+    files: tuple[tuple[str, str], ...]

@@ -22,14 +22,15 @@ COMMANDS = {
     "file list": "Tools → Export file list",
     "file list --output-type azcli": "Tools → Generate azcli batch file",
     "file list --output-type azcopy": "Tools → Generate azcopy script",
-    "file mark_as_deleted": "“Mark as deleted…” on the Review page",
+    "file mark_as_deleted": "“Mark as deleted…” on the Upload page",
+    "file mark_as_deleted --file": "“Mark as deleted…” on the Review page",
     "file repair": "“Upload again” on the Verify page",
     "file upload": "Upload → Upload pending files",
     "file verify": "Upload → Verify",
     "hold add": "“Hold back…” on the Review page",
     "hold add --patient": "“Folders” on the Review page, then the box of each patient",
     "hold list": "the Review page",
-    "hold release": "“Release” on the Review page",
+    "hold release": "“Release…” on the Upload page",
     "journal adopt": "Journal → Take over a journal",
     "journal checkin": "Journal → Check in",
     "journal checkout": "Journal → Check out",
@@ -56,8 +57,18 @@ COMMANDS = {
     "submit": "Upload → Scan the site",
     "support-bundle": "Tools → Support bundle",
 }
-"""A command, with the options that matter → where the window has it: a menu, a page, or what a page has.  A longer command comes first."""
-TERMINAL_ONLY = ("file upload --version", "credential set --place report", "submit --policy", "submit --require")
+"""A command, with the options that matter → where the window has it: a menu, a page, or what a page has.  A longer command comes first.
+
+What is done to failed files is next to them on the Upload page, so only remedies of failed files name “file mark_as_deleted” and “hold release” alone.  “--file” is of
+lines that the review has.  tests/ui/test_remedies.py says which text may name what.
+"""
+TERMINAL_ONLY = (
+    "file mark_as_deleted --file-list",
+    "file upload --version",
+    "credential set --place report",
+    "submit --policy",
+    "submit --require",
+)
 """Commands that the window does not have, though it has one that begins with the same words."""
 _BY_LENGTH = sorted(COMMANDS, key=len, reverse=True)
 _COMMAND = re.compile(

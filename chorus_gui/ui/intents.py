@@ -276,6 +276,13 @@ class MarkDeleted(Intent):
 
 
 @dataclass(frozen=True, slots=True)
+class MarkFailed(Intent):
+    """Mark files that failed as deleted in the journal, by their paths."""
+
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Release(Intent):
     """No longer hold back these lines of the review, which are ``count`` changes."""
 

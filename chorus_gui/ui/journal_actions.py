@@ -120,6 +120,23 @@ def _mark_deleted(host: Host, intent: intents.MarkDeleted) -> None:
     )
 
 
+def _mark_failed(host: Host, intent: intents.MarkFailed) -> None:
+    workspace = host.workspace()
+
+    def describe(done: Done[Any]) -> str:
+        marked, unknown = done.value.marked, len(done.value.unknown)
+        host.update(failures=tuple(one for one in host.state.failures if one.item.path not in marked))
+        left = f" {count_of(unknown, 'file')} {agree(unknown, 'has', 'have')} no current entry." if unknown else ""
+        return f"Marked {count_of(len(marked), 'file')} as deleted.{left} Scan again."
+
+    host.start(
+        JobKind.MARK,
+        f"Mark {count_of(len(intent.paths), 'file')} as deleted",
+        lambda ctx: journal.mark_deleted(workspace, ctx, intent.paths, version=None, params=""),
+        describe,
+    )
+
+
 def _restore(host: Host, intent: intents.Restore) -> None:
     workspace = host.workspace()
 
@@ -147,6 +164,7 @@ ACTIONS: dict[type[intents.Intent], Callable[[Host, Any], None]] = {
     intents.RecoverJournal: _recover_journal,
     intents.UpgradeJournal: _upgrade,
     intents.MarkDeleted: _mark_deleted,
+    intents.MarkFailed: _mark_failed,
     intents.Undo: _undo,
     intents.Restore: _restore,
 }

@@ -51,6 +51,7 @@ ELSEWHERE = {
     "core/config/report_keys.py": {"--place", "chorus-upload credential"},  # as app/unattended/mail.py
     "core/config/token_store.py": {"--place"},  # as app/new_credential.py
     "core/remote.py": {"--overwrite", "“remote upload"},  # the window uploads no single file, and asks before it replaces one
+    "core/scan/scan.py": {"--file-list", "chorus-upload file"},  # the review has no line for the files of a folder that is empty
     "core/scripts/access.py": {"--no-verify-tls"},  # the dialog of a script offers only what works
     "core/storage/gcs/answers.py": {"--clear-encryption-key"},  # of Google's own tool
     "core/submission/completion.py": {"--version", "chorus-upload file"},  # the window has no upload without pending files

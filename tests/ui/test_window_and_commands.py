@@ -62,6 +62,8 @@ ROWS = {
     intents.ExportHolds: "Save the held-back list, open one",
     intents.ImportHolds: "Save the held-back list, open one",
     intents.MarkDeleted: "Mark as deleted",
+    intents.MarkFailed: "Mark as deleted",
+    hold_intents.ReleaseFailed: "Release",
     intents.ExportChanges: "Export the changes",
     intents.Approve: "Approve and submit",
     intents.UploadPending: "Upload pending files",

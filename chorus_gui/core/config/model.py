@@ -294,7 +294,7 @@ def store_path(layout: Layout, sites: Mapping[str, Site], modality: str, path: s
         raise PatternError(
             f"“{path}” does not match the pattern “{site.pattern.text}” of {modality}.",
             meaning="So its place in the central store is unknown.",
-            remedy="Correct the pattern in the configuration, or mark the file as deleted (“file mark_as_deleted”).",
+            remedy="Correct the pattern in the configuration.",
         )
     if match.patient_id is not None and (modality in ("Images", "Waveforms") or (modality == "OMOP" and site.omop_per_patient)):
         return f"{version}/{match.patient_id}/{modality}/{match.filepath}"

@@ -281,7 +281,7 @@ class _Walk:
                         "",
                         f"The site folder “{source.url}” has no files.",
                         "Check that the share is connected and that the path in the configuration is right. If everything was removed "
-                        "on purpose, mark the files as deleted (“file mark_as_deleted”).",
+                        "on purpose, write their paths to a file, and mark them as deleted with “chorus-upload file mark_as_deleted --file-list FILE”.",
                         covers=True,
                     )
                 )

@@ -10,13 +10,21 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 
-from chorus_gui.core.errors import ChorusError, ContentChangedError, ReviewError, SourceChangedError, SourceError, SourceVanishedError
+from chorus_gui.core.errors import (
+    ChorusError,
+    ContentChangedError,
+    PatternError,
+    ReviewError,
+    SourceChangedError,
+    SourceError,
+    SourceVanishedError,
+)
 from chorus_gui.core.model import Failure, Item, Proof, Tally, sums
 from chorus_gui.core.review.values import Hold
 from chorus_gui.core.storage.base import Store
 from chorus_gui.core.submission import leak_gate
 from chorus_gui.core.submission.guard import guarded
-from chorus_gui.core.submission.upload import crowded_places, doubled_rows, two_at_one_place
+from chorus_gui.core.submission.upload import crowded_places, doubled_rows, no_place, two_at_one_place
 from chorus_gui.core.submission.work import Work
 from chorus_gui.core.transfer.checks import READ_AGAIN, failure_of
 from chorus_gui.core.transfer.transfer import transfer
@@ -55,9 +63,9 @@ def repair(work: Work, store: Store, wrong: Iterable[Verdict]) -> Iterator[Verdi
                     raise _left_out()
                 check_still_the_file(work, item)
             except ChorusError as error:
-                if error.fatal or not isinstance(error, (SourceError, ReviewError)):
+                if error.fatal or not isinstance(error, (PatternError, SourceError, ReviewError)):
                     raise
-                work.log.fail(failure_of(Item.of_row(row, ""), error))
+                work.log.fail(failure_of(Item.of_row(row, ""), no_place(error) if isinstance(error, PatternError) else error))
                 work.ctx.progress.add(row.modality, failed=1)
                 refused.append(verdict)
                 continue

@@ -61,7 +61,7 @@ def upload_pending(work: Work, store: Store, which: Selection = Selection(), *, 
             try:
                 path = work.config.store_path(row.modality, row.path, row.version)
             except PatternError as error:
-                _refuse(work, Item.of_row(row, ""), error)
+                _refuse(work, Item.of_row(row, ""), no_place(error))
                 continue
             if outside(row.version):
                 _refuse(work, Item.of_row(row, ""), _no_version(row.version))
@@ -85,10 +85,16 @@ def _small_files(totals: Mapping[str, Tally]) -> int:
     return sum(total.files for total in totals.values() if total.bytes <= LANE_BYTES * total.files)
 
 
+def no_place(error: PatternError) -> PatternError:
+    """Why an entry of the journal has no place in the store, with what can be done about such an entry."""
+    remedy = f"{error.remedy.removesuffix('.')}, or mark the file as deleted (“file mark_as_deleted”)."
+    return PatternError(error.what, meaning=error.meaning, remedy=remedy)
+
+
 def _no_version(version: str) -> UsageError:
     return UsageError(
         f"The journal has the file in version “{version}”, which cannot be the name of a folder.",
-        remedy="Mark the file as deleted (“chorus-upload file mark_as_deleted --file PATH”), and submit again: it is then uploaded in a new version.",
+        remedy="Mark the file as deleted (“file mark_as_deleted”), and submit again: it is then uploaded in a new version.",
     )
 
 

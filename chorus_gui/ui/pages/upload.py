@@ -10,9 +10,9 @@ from PySide6.QtWidgets import QWidget
 from chorus_gui.app.site_status import Action
 from chorus_gui.core.config.model import UploadMethod
 from chorus_gui.core.job import OutcomeKind
-from chorus_gui.core.model import Tally
+from chorus_gui.core.model import Failure, Tally
 from chorus_gui.core.timetable import FREE
-from chorus_gui.ui import intents, words
+from chorus_gui.ui import hold_intents, intents, words
 from chorus_gui.ui.models.progress import UploadRun
 from chorus_gui.ui.pages import Page, Services
 from chorus_gui.ui.pages.upload_limit import LimitBar
@@ -22,6 +22,7 @@ from chorus_gui.ui.state import SENDING, JobEnd, JobKind, JobProgress, JobView, 
 from chorus_gui.ui.status import status_of
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import EmptyState, button, column, label, row, scrolled, set_icon
+from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Question
 from chorus_gui.ui.widgets.scrolling import Stack
 
 TABLE_SECONDS = 0.25
@@ -138,6 +139,8 @@ class UploadPage(Page):
         self.summary.check_in.clicked.connect(lambda: self.intent.emit(intents.CheckIn()))
         self.failures.retry.connect(lambda: self.intent.emit(intents.RetryFailed()))
         self.failures.export.connect(lambda file: self.intent.emit(intents.ExportFailures(file)))
+        self.failures.mark.connect(self._mark)
+        self.failures.release.connect(self._release)
 
     # --- rendering --------------------------------------------------------------------------------------------------
 
@@ -183,7 +186,7 @@ class UploadPage(Page):
         self.cancel.setVisible(running)
         over = not running and (self._end is not None or bool(state.failures))
         self.failures.setVisible(over and bool(state.failures))
-        self.failures.again.setEnabled(not state.busy and state.custody.may_write)
+        self.failures.set_ready(ready=not state.busy and state.custody.may_write)
         self._over.setVisible(over and not state.failures)
         self._content.setStretch(1, 1 if running else 0)
         if job is not None:
@@ -273,9 +276,49 @@ class UploadPage(Page):
         if intent := summary_intent(self._end):
             self.intent.emit(intent)
 
+    def _mark(self, failures: tuple[Failure, ...]) -> None:
+        ask_mark_failed(self, tuple(dict.fromkeys(failure.item.path for failure in failures)))
+
+    def _release(self, failures: tuple[Failure, ...]) -> None:
+        ask_release_failed(self, tuple((failure.item.modality, failure.item.path) for failure in failures))
+
     def _verify(self) -> None:
         journal = self._drawn.journal if self._drawn else None
         self.intent.emit(intents.ShowPage("verify", journal.last_version or "" if journal else ""))
+
+
+def ask_mark_failed(page: Page, paths: tuple[str, ...]) -> None:
+    """Mark the entries of these failed files as deleted?"""
+    files = len(paths)
+    ConfirmDialog(
+        page,
+        Question(
+            f"Mark {words.count_of(files, 'file')} as deleted?",
+            f"The journal then says that the site no longer submits {words.agree(files, 'this file', 'these files')}.",
+            "Mark as deleted",
+            details=(
+                "Nothing is removed from the site or from the central store.",
+                f"If {words.agree(files, 'the file is', 'a file is')} on the site and matches its pattern, the next scan shows it as added.",
+            ),
+            danger=True,
+        ),
+        lambda: page.intent.emit(intents.MarkFailed(paths)),
+    ).open()
+
+
+def ask_release_failed(page: Page, files: tuple[tuple[str, str], ...]) -> None:
+    """Release these failed files (modality, path)?"""
+    ConfirmDialog(
+        page,
+        Question(
+            f"Release {words.count_of(len(files), 'file')}?",
+            f"Everybody who works on the journal can then upload {words.agree(len(files), 'it', 'them')}.",
+            "Release",
+            details=("If a patient is held back as a whole, all files of the patient are released, also pending and later ones.",),
+            danger=True,
+        ),
+        lambda: page.intent.emit(hold_intents.ReleaseFailed(files)),
+    ).open()
 
 
 def _sending(state: SessionState) -> JobView | None:

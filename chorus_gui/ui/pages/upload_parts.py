@@ -5,15 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QProgressBar, QSizePolicy, QTreeView, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QProgressBar, QSizePolicy, QTreeView, QWidget
 
+from chorus_gui.app.failed import to_mark, to_release
 from chorus_gui.app.site_status import Action
 from chorus_gui.core.model import Failure, Grade
 from chorus_gui.ui import intents, theme, words
 from chorus_gui.ui.models.failures import FILE, SIZE, FailuresModel
 from chorus_gui.ui.models.progress import FAILED, FRACTION_ROLE, MODALITY, PROGRESS, WORKER_COLUMNS, ActiveModel, ProgressModel, UploadRun
 from chorus_gui.ui.models.rows import RowsModel
-from chorus_gui.ui.shown import without_letter
+from chorus_gui.ui.shown import plain_text, without_letter
 from chorus_gui.ui.state import JobEnd, JobView
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import Card, ElidedLabel, button, column, label, row, set_grade, set_icon
@@ -212,10 +213,12 @@ class SummaryCard(Card):
 
 
 class FailuresCard(Card):
-    """What failed, by cause, with the remedy."""
+    """What failed, by cause, with the remedy.  ``mark``, ``release``: the selected failures whose remedy says that this can help."""
 
     retry = Signal()
     export = Signal(Path)
+    mark = Signal(tuple)
+    release = Signal(tuple)
 
     def __init__(self) -> None:
         self.model = FailuresModel()
@@ -226,14 +229,27 @@ class FailuresCard(Card):
         self.tree.setWordWrap(False)
         self.tree.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.tree.setMinimumHeight(150)
+        self.tree.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         copying(self.tree)
         self.heading = label("", "heading")
         self.again = button("R&etry these files", "Upload only what failed again", icon="refresh")
         self.save = button("Export C&SV…", "Save the list of failed files, with causes and remedies", icon="save")
+        self.mark_button = button("&Mark as deleted…", icon="check")
+        self.release_button = button("&Release…", icon="undo")
         head = row(self.heading, None, self.save, self.again)
         self.remedy = label("", "muted", wrap=True)
-        super().__init__(column(head, self.remedy, self.tree, space=SPACE))
+        below = row(self.remedy, self.mark_button, self.release_button)
+        below.setStretch(0, 1)
+        super().__init__(column(head, below, self.tree, space=SPACE))
         self.model.setParent(self)
+        self._ready = True
+        self._offers = (
+            (self.mark_button, to_mark, self.mark, "Mark the selected files as deleted in the journal"),
+            (self.release_button, to_release, self.release, "No longer hold back the selected files"),
+        )
+        for made, which, signal, _ in self._offers:
+            made.clicked.connect(lambda _=False, which=which, signal=signal: signal.emit(tuple(which(self.selected()))))
+        self.tree.selectionModel().selectionChanged.connect(lambda *_: self._enable())
         self.again.clicked.connect(self.retry)
         self.save.clicked.connect(self._export)
         header = self.tree.header()
@@ -256,8 +272,34 @@ class FailuresCard(Card):
         self.remedy.setVisible(bool(message))
         self.again.setText(words.agree(len(failures), "R&etry this file", "R&etry these files"))
         self.again.setAccessibleName(without_letter(self.again.text()))
+        for made, which, _, _ in self._offers:
+            made.setVisible(bool(which(failures)))
         if opened:
             self.tree.expandAll()
+        self._enable()
+
+    def set_ready(self, *, ready: bool) -> None:
+        """Files can be uploaded, marked and released now."""
+        self._ready = ready
+        self.again.setEnabled(ready)
+        self._enable()
+
+    def selected(self) -> list[Failure]:
+        """The failures in the selected lines; a cause has all of its files."""
+        found: dict[tuple[int, int], Failure] = {}
+        for index in self.tree.selectionModel().selectedRows():
+            number = index.parent().row() if index.parent().isValid() else index.row()
+            all_of_it = self.model.groups[number].failures
+            files = (index.row(),) if index.parent().isValid() else range(len(all_of_it))
+            found.update({(number, file): all_of_it[file] for file in files})
+        return list(found.values())
+
+    def _enable(self) -> None:
+        chosen = self.selected()
+        for made, which, _, tip in self._offers:
+            files = len(which(chosen))
+            made.setEnabled(self._ready and files > 0)
+            made.setToolTip(plain_text(tip if files else f"{tip}: select a cause or files first, whose remedy says so"))
 
     def _export(self) -> None:
         file, _ = ask_save(self, "Export failed files", "failures.csv", CSV)
