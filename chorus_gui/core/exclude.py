@@ -33,6 +33,8 @@ class Exclude:
                     f"The pattern “{text}” can match no file.",
                     remedy="Write a name, for example “*.tmp”, or a path below the modality's folder, with “/” between its parts.",
                 )
+            if why := _not_meant(text):
+                raise PatternError(f"The pattern “{text}” {why[0]}", remedy=why[1])
             if all(part.strip("*") == "" for part in parts):
                 raise PatternError(
                     f"The pattern “{text}” would leave out every file.", remedy="Write more of the name, for example “*.tmp”."
@@ -64,6 +66,22 @@ class Exclude:
     @cached_property
     def _folders(self) -> re.Pattern[str] | None:
         return _one(text.removesuffix("/") for text in self.patterns)
+
+
+def _not_meant(pattern: str) -> tuple[str, str] | None:
+    """What a pattern has that another program understands, and this one takes as a part of a name; the remedy."""
+    if re.match("[A-Za-z]:", pattern):
+        return "is a whole path, and can match no file.", "Write the path below the modality's folder, such as “*/Images/old/*”."
+    if pattern[0] in "!^":
+        return (
+            f"begins with “{pattern[0]}”, which has no meaning here.",
+            f"Remove it. For a name that begins with “{pattern[0]}”, write “?”.",
+        )
+    if pattern.count("{") != pattern.count("}"):
+        return "has a brace without the other one.", "Write each name out, such as “*.tmp, *.bak”. For a brace in a name, write “?”."
+    if re.search(r"\s/|/\s|\.\w+\s+\*\.", pattern):
+        return "has a space between two patterns.", "Write commas between them. For a space in a name, write “?”."
+    return None
 
 
 def _one(patterns: Iterable[str]) -> re.Pattern[str] | None:

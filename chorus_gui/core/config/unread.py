@@ -13,7 +13,7 @@ from typing import cast
 from chorus_gui.core.config.keys import DEFAULT, KEYS, Key, dotted_keys, nearest
 from chorus_gui.core.config.model import Layout
 from chorus_gui.core.config.reading import Reading, Tables, as_tables, quote
-from chorus_gui.core.config.unread_keys import ALSO_SAID, IF_UNREAD, ONLY_OURS
+from chorus_gui.core.config.unread_keys import ALSO_SAID, IF_UNREAD, MODALITY_SAID, ONLY_OURS, PATH_SAID, SWITCHES
 from chorus_gui.core.model import MODALITIES
 
 _IGNORED = {
@@ -39,12 +39,14 @@ def check_unread(reading: Reading) -> None:
 class _Meant:
     """What a key that nothing reads was probably meant to be: ``places`` are dotted keys of the layout.
 
-    ``name`` is the right one if it is misspelled; ``layout``: it would be right in the other layout.
+    ``name`` is the right one if it is misspelled; ``layout``: it would be right in the other layout.  ``harmless``: with this value, it
+    says what applies anyway.
     """
 
     places: Sequence[str] = ()
     name: str = ""
     layout: bool = False
+    harmless: bool | None = None
 
 
 _NOTHING = _Meant()
@@ -78,13 +80,15 @@ class _Walk:
 
     def _unknown(self, table: str, name: str, raw: object) -> None:
         dotted, near = _join(table, name), nearest(name, self._names_in(table))
+        if table == "site_path" and _inside(raw):
+            near = MODALITY_SAID.get(name.strip().lower(), near)
         if table == "site_path" and near in (DEFAULT, *MODALITIES):
             what = "This is not a modality" if near in MODALITIES else "This is not the name of a table"
             self.reading.findings.fault(dotted, f"{what}, so its folder would not be used.", "", near)
             return
         inside = _inside(raw)
         meant = self._meant(table, name, leaf=not inside) if not inside or _join(table, near) not in self.tables else _NOTHING
-        if meant.places:
+        if meant.places and raw is not meant.harmless:
             self._say(table, name, raw, meant)
             return
         self.reading.findings.warn(dotted, _UNKNOWN, near)
@@ -102,12 +106,13 @@ class _Walk:
             else:
                 meant = self._ours(table, name)
             if meant.places:
-                if self._decides(raw, meant.places):
+                if self._decides(raw, meant.places) and raw is not meant.harmless:
                     self._say(table, name, raw, meant)
                 continue
             near = nearest(name, self._names_in(meant_table)) if meant_table else ""
             for one in inside:
-                self._unknown_table(_join(table, name), self._table_meant(meant_table or table, name, near), one)
+                below = self._table_meant(meant_table or table, name, near)
+                self._unknown_table(_join(table, name), below if meant_table or "." not in below else "", one)
 
     # --- what is meant ----------------------------------------------------------------------------------------------
 
@@ -120,7 +125,7 @@ class _Walk:
         if places := self._places(word, table):
             return _at(table, places)
         if not leaf:
-            return self._ours(table, name)
+            return self._said(table, word) if word.startswith("modalit") and table in ("", "configuration") else self._ours(table, name)
         here = [key.rpartition(".")[2] for key in self.known if _table_of(key) == table]
         near = nearest(word, self._names_in(table))
         if near in here:
@@ -128,9 +133,18 @@ class _Walk:
             if right in self.deciding and self._is_note(table, near, word):
                 return _NOTHING
             return _Meant((right,), near)
-        if word in ALSO_SAID and (word != "folder" or table.startswith("site_path.")):
-            return _at(table, [self._place(KEYS[ALSO_SAID[word]], table)])
-        return self._similar(word, table, list(self.deciding))
+        said = self._said(table, word)
+        return said if said.places else self._similar(word, table, list(self.deciding))
+
+    def _said(self, table: str, word: str) -> _Meant:
+        """Another word for a key."""
+        path, of_site = _join(table, "path"), table.startswith("site_path.")
+        if word in PATH_SAID and path in self.deciding:
+            given = self.reading.table(table).get("path") is not None
+            return _at(table, [path]) if PATH_SAID[word] or not given else _NOTHING
+        if word in SWITCHES and of_site:
+            return _Meant((self._place(KEYS["modalities"], table),), harmless=SWITCHES[word])
+        return _at(table, [self._place(KEYS[ALSO_SAID[word]], table)]) if word in ALSO_SAID else _NOTHING
 
     def _is_note(self, table: str, name: str, word: str) -> bool:
         """The key is there, and this one's name has more than one other letter."""

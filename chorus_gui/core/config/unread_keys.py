@@ -92,12 +92,34 @@ IF_UNREAD: dict[str, str] = {
 ALSO_SAID = {
     "modalities": "modalities",
     "modality": "modalities",
+    "omop": "modalities",
+    "images": "modalities",
+    "waveforms": "modalities",
+    "metadata": "modalities",
     "mode": "mode",
     "ignore": "exclude",
     "leave_out": "exclude",
-    "folder": "site.path",
+    "skip": "exclude",
 }
 """Words that a person could take for the name of a key → its meaning.  They are not read."""
+
+SWITCHES = {"enabled": True, "submit": True, "disabled": False, "skip": False}
+"""Words with which a person could switch a modality off, in its table of ``site_path`` → the value that changes nothing."""
+
+PATH_SAID = {"folder": True, "prefix": True, "directory": False, "location": False, "url": False}
+"""Words that a person could take for ``path`` → they mean something even if there is a path, too."""
+
+MODALITY_SAID = {
+    "cdm": "OMOP",
+    "dicom": "Images",
+    "imaging": "Images",
+    "radiology": "Images",
+    "ecg": "Waveforms",
+    "signals": "Waveforms",
+    "wave": "Waveforms",
+    "wfdb": "Waveforms",
+}
+"""Words that a person could take for the name of a modality → the modality."""
 
 ONLY_OURS = ("modalities", "mode", "exclude", "upload_method", "site.omop_per_patient")
 """Keys with names that nothing else has: in a table that nothing reads, they are not some other program's."""
