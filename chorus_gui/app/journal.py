@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from chorus_gui.app.options import params_text
 from chorus_gui.app.run import Command, Done, Run, run, run_on_file
 from chorus_gui.app.submit import check_version
-from chorus_gui.app.words import plural
+from chorus_gui.app.words import agree, plural
 from chorus_gui.app.workspace import Workspace
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.job import JobContext, Patience
@@ -149,16 +149,58 @@ def local_history(journal: Path, ctx: JobContext) -> list[HistoryCommand]:
         return opened.history()[::-1]
 
 
-def undo(workspace: Workspace, ctx: JobContext, version: str) -> Done[int]:
-    """Remove what was recorded for a version and not uploaded; the number of entries."""
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """How many pending files of a version were ``removed`` from the journal, and how many files that were ``closed`` with them (deleted, renamed) stay so."""
 
-    def step(active: Run) -> int:
+    version: str
+    removed: int
+    closed: int
+
+    @property
+    def text(self) -> str:
+        """What was done, and what stays."""
+        count = self.removed
+        done = f"Removed {plural(count, 'pending file')} of version {self.version} from the journal. The next scan finds {agree(count, 'it', 'them')} again."
+        return " ".join(part for part in (done, staying(self.closed)) if part)
+
+
+def staying(closed: int) -> str:
+    """What undoing a version does not change, for ``closed`` files that were recorded as deleted with it; "" if there are none."""
+    if not closed:
+        return ""
+    are, they = agree(closed, "is", "are"), agree(closed, "this file", "these files")
+    return (
+        f"{plural(closed, 'deletion')} {agree(closed, 'stays', 'stay')} recorded (a renamed file counts under its earlier name). "
+        f"If {they} {are} back on the site, the next scan shows {agree(closed, 'it', 'them')} as restored or added."
+    )
+
+
+def closed_with(journal: Path, version: str, ctx: JobContext) -> int:
+    """How many deletions :func:`undo` of a version would leave recorded, in a local journal."""
+    from chorus_gui.core.journal import queries
+    from chorus_gui.core.journal.store import Journal
+
+    ctx.checkpoint()
+    with Journal.open(journal, readonly=True) as opened:
+        return queries.closed_with(opened, version)
+
+
+def undo(workspace: Workspace, ctx: JobContext, version: str) -> Done[Undone]:
+    """Remove what was recorded for a version and not uploaded.  Deletions that were recorded with it stay."""
+    from chorus_gui.core.journal import queries
+
+    def step(active: Run) -> Undone:
+        closed = 0
         if any(count.pending for count in active.journal.counts() if count.version == version):  # otherwise it raises
+            closed = queries.closed_with(active.journal, version)
             active.begin()
-        count = active.journal.undo(version)
+        done = Undone(version, active.journal.undo(version), closed)
         active.log.version = version
-        active.log.notes.append(f"Removed {plural(count, 'pending file')} of version {version} from the journal.")
-        return count
+        active.log.notes.append(f"Removed {plural(done.removed, 'pending file')} of version {version} from the journal.")
+        if closed:
+            active.log.notes.append(staying(closed))
+        return done
 
     return run(workspace, Command("journal undo", params_text([("version", version)]), writes=True, receipt="undo"), ctx, step)
 

@@ -38,8 +38,9 @@ def add(groups: Groups) -> None:
     check.add_argument("--json", action="store_true", help="print JSON")
     check.set_defaults(run=run_check)
 
-    undo = commands.add_parser("undo", help="remove what was recorded for a version and not uploaded")
+    undo = commands.add_parser("undo", help="remove what was recorded for a version and not uploaded; deletions stay recorded")
     undo.add_argument("--version", metavar="V", required=True, help="undo this version")
+    undo.add_argument("--json", action="store_true", help="print JSON")
     add_accept_less(undo)
     undo.set_defaults(run=run_undo)
 
@@ -187,15 +188,14 @@ def run_check(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done
 def run_undo(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[Any]:
     """Remove what was recorded for a version and not uploaded."""
     from chorus_gui.app.journal import undo
-    from chorus_gui.app.words import agree, plural
     from chorus_gui.cli.arguments import workspace
 
     with workspace(args, report) as opened:
         done = undo(opened, ctx, args.version)
     if done.ok:
-        report.say(
-            f"Removed {plural(done.value, 'pending file')} of version {args.version} from the journal. The next scan finds {agree(done.value, 'it', 'them')} again."
-        )
+        found = done.value
+        report.say(found.text)
+        report.json({"version": found.version, "removed": found.removed, "deletions_kept": found.closed})
         if done.receipt:
             report.say(f"Receipt: {done.receipt}")
     return done

@@ -103,9 +103,7 @@ def _undo(host: Host, intent: intents.Undo) -> None:
         JobKind.UNDO,
         f"Undo version {intent.version}",
         lambda ctx: journal.undo(workspace, ctx, intent.version),
-        lambda done: (
-            f"Removed {count_of(done.value, 'pending file')} of version {intent.version} from the journal. The next scan finds {agree(done.value, 'it', 'them')} again."
-        ),
+        lambda done: done.value.text,
         cancellable=False,
     )
 

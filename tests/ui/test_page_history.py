@@ -114,6 +114,7 @@ def test_what_a_version_can_be_asked(qtbot: QtBot, page: HistoryPage, lived: Ses
 def test_taking_back_asks_first(qtbot: QtBot, page: HistoryPage, lived: Session) -> None:
     page.versions.view.selectRow(0)
     qtbot.mouseClick(page.undo, CLICK)
+    qtbot.waitUntil(lambda: page.findChild(ConfirmDialog) is not None, timeout=10_000)
     with qtbot.waitSignal(lived.ended, timeout=20_000):
         answer(qtbot, page)
     settle(qtbot, lived)

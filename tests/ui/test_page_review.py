@@ -657,6 +657,7 @@ def test_a_recorded_version_is_taken_back(
     notice = notices(opened.state)[-1]
     assert "Version spring is recorded, but 3 files of it are not uploaded yet." in notice.text
     page._notice(notice)
+    qtbot.waitUntil(lambda: page.findChild(ConfirmDialog) is not None, timeout=10_000)
     dialog = page.findChild(ConfirmDialog)
     assert dialog is not None
     dialog.yes.click()

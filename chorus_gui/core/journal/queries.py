@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import Row
@@ -93,6 +94,34 @@ def active_by_paths(journal: Journal, paths: Iterable[str], modalities: Collecti
         "AND (?2 IS NULL OR modality IN (SELECT value FROM json_each(?2))) ORDER BY modality, path, file_id",
         (json.dumps(list(paths)), None if modalities is None else json.dumps(sorted(modalities))),
     )
+
+
+def closed_with(journal: Journal, version: str) -> int:
+    """How many files the commands that recorded the pending entries of this version closed without another entry: deleted ones, and the earlier names of renamed ones.
+
+    :meth:`Journal.undo` leaves them closed.  A command begins with its line in the history (to the second), and ends here with its last pending entry.
+    """
+    starts = [began for command in journal.history() if (began := _moment_us(command.at)) is not None]
+    with journal.reading() as schema:
+        found = schema.conn.execute(
+            f"SELECT DISTINCT valid_us FROM ({schema.rows_sql()}) WHERE version = ? AND invalid_us IS NULL AND uploaded IS NULL ORDER BY valid_us",
+            (version,),
+        )
+        spans: dict[int, int] = {}
+        for (moment,) in found:
+            spans[max((start for start in starts if start <= moment), default=moment)] = moment
+    closed: set[tuple[str, str]] = set()
+    for span in spans.items():
+        closed.update((row.modality, row.path) for row in journal.select("invalid_us BETWEEN ? AND ? AND uploaded IS NOT NULL", span))
+    return len(closed - {(row.modality, row.path) for row in active_by_paths(journal, {path for _, path in closed})})
+
+
+def _moment_us(at: str) -> int | None:
+    """When a command began; None if its line does not say it as the programs write it."""
+    try:
+        return int(datetime.strptime(at, "%Y-%m-%d %H:%M:%S UTC").replace(tzinfo=UTC).timestamp()) * 1_000_000
+    except ValueError:
+        return None
 
 
 def doubled_rows(journal: Journal) -> set[int]:

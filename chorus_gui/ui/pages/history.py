@@ -32,7 +32,7 @@ from chorus_gui.ui.pages.history_parts import (
     version_columns,
     version_lines,
 )
-from chorus_gui.ui.pages.review_questions import ask_undo
+from chorus_gui.ui.pages.review_questions import read_and_ask_undo
 from chorus_gui.ui.saving_intents import SaveReceipt
 from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.state import SessionState
@@ -371,9 +371,9 @@ class HistoryPage(Page):
 
     def _undo(self) -> None:
         version: VersionLine | None = self.versions.chosen()
-        if version is None:
+        if version is None or self._journal is None:
             return
-        ask_undo(self, version.version, version.pending.files)
+        read_and_ask_undo(self, self._reader, self._journal.path, version.version, version.pending.files)
 
     def _restore(self) -> None:
         copy: CopyFacts | None = self.copies.chosen()

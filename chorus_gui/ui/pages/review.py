@@ -35,8 +35,8 @@ from chorus_gui.ui.pages.review_questions import (
     ask_hold_patient,
     ask_mark_deleted,
     ask_release_patients,
-    ask_undo,
     is_whole_patient,
+    read_and_ask_undo,
     what_is_shown_of,
 )
 from chorus_gui.ui.pages.review_table import ChangesArea
@@ -282,7 +282,8 @@ class ReviewPage(Page):
             self.intent.emit(hold_intents.UndoHold())
 
     def _undo(self) -> None:
-        ask_undo(self, *pending_versions(self._state)[0])
+        if self._config is not None:
+            read_and_ask_undo(self, self._reader, self._config.journal.local, *pending_versions(self._state)[0])
 
     def _tile_changed(self) -> None:
         """A tile and a part of the sentence do not filter together."""

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
+from chorus_gui.app.journal import closed_with, staying
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.errors import ChorusError
+from chorus_gui.core.job import Outcome, OutcomeKind
 from chorus_gui.core.review.values import Branch, Query, TreeNode, named_patients
 from chorus_gui.ui import hold_intents, intents, words
+from chorus_gui.ui.jobs import Reader
 from chorus_gui.ui.models.tree import title
 from chorus_gui.ui.pages import Page
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Question, ReasonDialog
@@ -111,8 +116,18 @@ def ask_mark_deleted(page: Page, ids: tuple[int, ...]) -> None:
     ).open()
 
 
-def ask_undo(page: Page, version: str, files: int) -> None:
-    """Remove a version's pending files from the journal?"""
+def read_and_ask_undo(page: Page, reader: Reader, journal: Path, version: str, files: int) -> None:
+    """Ask :func:`ask_undo` when it is known how many deletions stay recorded."""
+
+    def ask(outcome: Outcome[int]) -> None:
+        ask_undo(page, version, files, outcome.value if outcome.kind is OutcomeKind.DONE else None)
+
+    reader.ask(page, partial(closed_with, journal, version), ask, channel="undo")
+
+
+def ask_undo(page: Page, version: str, files: int, closed: int | None) -> None:
+    """Remove a version's pending files from the journal?  ``closed``: how many deletions stay recorded; None if that is not known."""
+    stays = "Deletions that were recorded with it stay recorded." if closed is None else staying(closed)
     ConfirmDialog(
         page,
         Question(
@@ -122,6 +137,7 @@ def ask_undo(page: Page, version: str, files: int) -> None:
             details=(
                 "Nothing on the site or in the central store is changed.",
                 f"The next scan finds {words.agree(files, 'this file', 'these files')} again.",
+                *((stays,) if stays else ()),
             ),
             danger=True,
         ),
