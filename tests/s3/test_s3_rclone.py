@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -63,3 +64,59 @@ def test_another_signature_is_refused(server: str, keys: AwsKeys) -> None:
         assert refused.value.remedy
         with pytest.raises(SourceUnreadableError, match="Could not list"):
             list(source.folders(lambda _: FolderChoice(descend=True, files=True), lambda: None))
+
+
+def listed(server: str, keys: AwsKeys) -> int:
+    with closing(S3Source(s3_place(server, "box", "site", keys=keys))) as source:
+        assert source.open("1/Images/b+c&d=e.dcm").readinto(bytearray(10)) == 3
+        return sum(len(folder.files) for folder in source.folders(lambda _: FolderChoice(descend=True, files=True), lambda: None))
+
+
+@pytest.fixture
+def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """Writes the two files of the AWS tools."""
+    for name, file in (("AWS_CONFIG_FILE", "config"), ("AWS_SHARED_CREDENTIALS_FILE", "credentials")):
+        monkeypatch.setenv(name, str(tmp_path / file))
+
+    def write(config: str, credentials: str) -> None:
+        (tmp_path / "config").write_text(config)
+        (tmp_path / "credentials").write_text(credentials)
+
+    return write
+
+
+@pytest.mark.parametrize("secret", [SECRET, "wrong"])
+@pytest.mark.parametrize("token", ["", "a token/with+signs=="])
+@pytest.mark.parametrize("way", ["configuration", "profile", "program", "environment"])
+def test_every_way_to_a_key_signs_what_the_server_accepts(
+    server: str,
+    aws: Callable[[str, str], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    way: str,
+    token: str,
+    secret: str,
+) -> None:
+    """With a session token too, which is a signed header: the server computes the signature of what was signed."""
+    named = AwsKeys(profile="site")
+    if way == "configuration":
+        named = AwsKeys(KEY_ID, Secret(secret), Secret(token) if token else None)
+    elif way == "profile":
+        aws(
+            "", f"[site]\naws_access_key_id = {KEY_ID}\naws_secret_access_key = {secret}\n" + f"aws_session_token = {token}\n" * bool(token)
+        )
+    elif way == "program":
+        answer = {"Version": 1, "AccessKeyId": KEY_ID, "SecretAccessKey": secret} | ({"SessionToken": token} if token else {})
+        program = tmp_path / "give.py"
+        program.write_text(f"print({json.dumps(json.dumps(answer))})")
+        aws(f'[profile site]\ncredential_process = "{sys.executable}" "{program}"\n', "")
+    else:
+        named = AwsKeys()
+        values = {"ACCESS_KEY_ID": KEY_ID, "SECRET_ACCESS_KEY": secret, "SESSION_TOKEN": token}
+        for name, value in values.items():
+            monkeypatch.setenv(f"AWS_{name}", value) if value else monkeypatch.delenv(f"AWS_{name}", raising=False)
+    if secret == SECRET:
+        assert listed(server, named) == len(FILES)
+    else:
+        with pytest.raises(AccessError):
+            listed(server, named)
