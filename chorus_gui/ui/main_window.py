@@ -35,6 +35,7 @@ from chorus_gui.ui.widgets.basics import column, refresh_icons, row
 from chorus_gui.ui.widgets.chrome import JobBar, NoticeBar, Rail, TopBar, measured, share_of, site_name
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Question, ReportDialog
 from chorus_gui.ui.widgets.icons import program_icon
+from chorus_gui.ui.widgets.remembering import Memory
 from chorus_gui.ui.widgets.waiting import WaitBar
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ class MainWindow(QMainWindow):
         session.stopped.connect(self._on_stopped)
         QGuiApplication.styleHints().colorSchemeChanged.connect(lambda _: self._dress())
         self._theme = ""
+        Memory(self, session.settings)
         self._restore()
         self.render_state(session.state)
         self.show_page("overview")

@@ -25,6 +25,7 @@ from chorus_gui.ui.pages.review import ReviewPage
 from chorus_gui.ui.settings import Settings
 from chorus_gui.ui.widgets import column_widths
 from chorus_gui.ui.widgets.column_widths import LEAST_GIVEN, LEAST_TEXT, ColumnWidths, widths_of
+from chorus_gui.ui.widgets.remembering import remembered_of
 from chorus_gui.ui.widgets.tables import set_widths, table
 
 PATH_, TEXT, NUMBER, NOTE, OTHER = range(5)
@@ -166,17 +167,28 @@ def test_what_a_person_has_drawn_stays(qtbot: QtBot, view: QTableView) -> None:
     kept = columns.state
     columns.reset()
     assert list(fitted(view, 1600)) == list(TITLES)
-    columns.restore(kept)
+    columns.restore(dict(kept))
     assert (shown(view)["Other"], shown(view)["Path"], "Text" in shown(view)) == (333, 222, False)
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "nothing", "[]", "[" * 100_000, '{"widths": 1, "shown": []}', '{"widths": {"Path": -4, "Text": true}, "shown": {"Text": 0}}'],
+    [
+        "",
+        "nothing",
+        "[]",
+        "[" * 100_000,
+        '{"widths": 1, "shown": [], "order": 3, "places": 4}',
+        '{"widths": {"Path": -4, "Text": true}, "shown": {"Text": 0}, "order": ["Nothing", true], "places": [1, "Nowhere"]}',
+        '{"order": ["Text"]}',
+        '{"order": [1, 2]}',
+    ],
 )
-def test_what_cannot_be_read_is_forgotten(view: QTableView, text: str) -> None:
+def test_what_cannot_be_read_is_forgotten(tmp_path: Path, view: QTableView, text: str) -> None:
     first = shown(view)
-    widths_of(view).restore(text)
+    settings = Settings(tmp_path / "window.ini")
+    settings.put("tables/Files", text)
+    remembered_of(view).restore(settings)
     assert shown(view) == first
 
 
@@ -234,6 +246,9 @@ def test_what_a_person_signs_is_readable_on_every_screen(qtbot: QtBot, reviewing
         assert view.horizontalScrollBar().maximum() == 0, screen
 
 
+KEY = "tables/Changes"
+
+
 def columns_of(page: ReviewPage) -> tuple[QTableView, ColumnWidths]:
     return page.area.view, widths_of(page.area.view)
 
@@ -246,12 +261,12 @@ def test_the_review_remembers_what_a_person_chose(reviewing: Callable[[], tuple[
     view.horizontalHeader().resizeSection(SIZE, 177)
     columns.choose(DESTINATION, shown=False)
     settings = window.session.settings
-    known = json.loads(settings.text("review/columns"))
+    known = json.loads(settings.text(KEY))
     assert known == {"widths": {"Size": 177}, "shown": {"In the central store": False}}
     window.resize(1024, 700)
     settled(window)
     assert view.columnWidth(SIZE) == 177
-    assert json.loads(settings.text("review/columns")) == known, "what the window does by itself is not remembered"
+    assert json.loads(settings.text(KEY)) == known, "what the window does by itself is not remembered"
 
 
 def test_a_moved_column_makes_no_width_a_drawn_one(reviewing: Callable[[], tuple[MainWindow, ReviewPage]]) -> None:
@@ -263,7 +278,7 @@ def test_a_moved_column_makes_no_width_a_drawn_one(reviewing: Callable[[], tuple
     header.moveSection(header.visualIndex(SIZE), header.visualIndex(KIND) + 1)
     _, again = reviewing()
     view, columns = columns_of(again)
-    assert json.loads(columns.state)["widths"] == {}
+    assert columns.state["widths"] == {}
     assert view.horizontalHeader().visualIndex(SIZE) == header.visualIndex(SIZE)
 
 
@@ -271,6 +286,7 @@ def test_the_review_remembers_the_order(qtbot: QtBot, reviewing: Callable[[], tu
     window, page = reviewing()
     for _ in range(2):
         page.area.view.horizontalHeader().sectionClicked.emit(SIZE)
+        settled(window)
     assert (page.area.model.query.order, page.area.model.query.descending) == ("size", True)
     _, again = reviewing()
     assert (again.area.model.query.order, again.area.model.query.descending) == ("size", True)
@@ -280,7 +296,7 @@ def test_the_review_remembers_the_order(qtbot: QtBot, reviewing: Callable[[], tu
     again.area.by_patient.setChecked(True)
     again.area.by_patient.setChecked(False)
     assert again.area.model.query.order == "size"
-    window.session.settings.put("review/order", "-nonsense")
+    window.session.settings.put(KEY, '{"order": ["Nonsense", true]}')
     _, third = reviewing()
     assert (third.area.model.query.order, third.area.model.query.descending) == ("kind", False)
 
@@ -299,7 +315,21 @@ def test_widths_of_an_earlier_version_are_kept(qtbot: QtBot, tmp_path: Path, vie
     settings.put("review/header", old.horizontalHeader().saveState())
     blob: QByteArray = settings.blob("review/header")
     widths_of(view).restore_order(blob, keep_widths=True)
-    assert json.loads(widths_of(view).state) == {"widths": {"Text": 345}, "shown": {}}
+    assert widths_of(view).state == {"widths": {"Text": 345}, "shown": {}}
     assert view.horizontalHeader().logicalIndex(1) == 4
     settled(view)
     assert view.columnWidth(TEXT) == 345
+
+
+def test_what_an_earlier_version_remembered_of_the_review_is_kept(
+    qtbot: QtBot, tmp_path: Path, reviewing: Callable[[], tuple[MainWindow, ReviewPage]]
+) -> None:
+    settings = Settings(tmp_path / "window.ini")
+    settings.put("review/columns", '{"widths": {"Size": 177}, "shown": {"Note": false}}')
+    settings.put("review/order", "-size")
+    settings.sync()
+    for _ in range(2):
+        _, page = reviewing()
+        _, columns = columns_of(page)
+        assert columns.state == {"widths": {"Size": 177}, "shown": {"Note": False}}
+        assert (page.area.model.query.order, page.area.model.query.descending) == ("size", True)

@@ -9,16 +9,16 @@ from pathlib import Path
 
 from PySide6.QtCore import QUrl, qVersion
 from PySide6.QtGui import QAction, QDesktopServices, QGuiApplication, QKeySequence, QShortcut, QTextCursor
-from PySide6.QtWidgets import QHeaderView, QLabel, QLineEdit, QTextBrowser, QTreeWidget, QTreeWidgetItem, QWidget
+from PySide6.QtWidgets import QLabel, QLineEdit, QTextBrowser, QTreeWidget, QTreeWidgetItem, QWidget
 
 from chorus_gui import __version__
 from chorus_gui.app.folders import guide, log_folder
 from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import button, column, label, row
-from chorus_gui.ui.widgets.copying import copying
 from chorus_gui.ui.widgets.dialogs import Dialog
 from chorus_gui.ui.widgets.icons import program_icon
+from chorus_gui.ui.widgets.tables import set_widths, tree
 
 LICENCES = {
     "PySide6-Essentials": "LGPL-3.0",
@@ -122,9 +122,6 @@ class ShortcutsDialog(Dialog):
         self.table = QTreeWidget()
         self.table.setHeaderLabels(["Action", "Keys"])
         self.table.setRootIsDecorated(False)
-        self.table.setUniformRowHeights(True)
-        self.table.setAccessibleName("Keyboard shortcuts")
-        self.table.setToolTip("Actions that have a keyboard shortcut")
         for action in actions:
             if not action.shortcut().isEmpty():
                 keys = action.shortcut().toString(action.shortcut().SequenceFormat.NativeText)
@@ -133,8 +130,8 @@ class ShortcutsDialog(Dialog):
                 self.table.addTopLevelItem(item)
         for what, keys in (("Open the menus", "Alt, or F10"), ("Next field, previous field", "Tab, Shift+Tab"), ("Close a dialog", "Esc")):
             self.table.addTopLevelItem(QTreeWidgetItem([what, keys]))
-        copying(self.table)
-        self.table.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        tree(self.table, "Keyboard shortcuts", "Actions that have a keyboard shortcut", stretch=0)
+        set_widths(self.table, {0: "Export the held-back list", 1: "Ctrl+Shift+Return"})
         close = button("Close", "Close this window (Esc)")
         close.clicked.connect(self.accept)
         whole = column(self.table, row(None, close), space=2 * SPACE, margins=(EDGE, EDGE, EDGE, 2 * SPACE))
@@ -159,14 +156,11 @@ class AboutDialog(Dialog):
         self.parts = QTreeWidget()
         self.parts.setHeaderLabels(["Part", "Version", "Licence"])
         self.parts.setRootIsDecorated(False)
-        self.parts.setUniformRowHeights(True)
-        self.parts.setAccessibleName("Parts and their licences")
         self.parts.setMinimumHeight(LEAST_LIST)
-        self.parts.setToolTip("The libraries that the program uses, with their licences")
         for part, licence in LICENCES.items():
             self.parts.addTopLevelItem(QTreeWidgetItem([part, version_of(part), licence]))
-        copying(self.parts)
-        self.parts.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        tree(self.parts, "Parts and their licences", "The libraries that the program uses, with their licences", stretch=0)
+        set_widths(self.parts, {0: "azure-identity", 1: "2026.10.12", 2: "Apache License 2.0 or BSD"})
         copy = button("&Copy details", "Copy the version and the details to the clipboard, for the person who helps you", icon="copy")
         copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self.facts))
         close = button("Close", "Close this window (Esc)")

@@ -24,9 +24,9 @@ from chorus_gui.ui.shown import button_text, plain_text
 from chorus_gui.ui.state import JobKind, SessionState
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import button, column, label, row, scrolled, set_grade
-from chorus_gui.ui.widgets.copying import copying
 from chorus_gui.ui.widgets.dialogs import Dialog
 from chorus_gui.ui.widgets.files import ask_save
+from chorus_gui.ui.widgets.tables import set_widths, tree
 
 LIST = "list"
 TOOLS = {"azcli": "Batch file for the Azure CLI (az)", "azcopy": "Script for AzCopy", LIST: "List of files, one per line"}
@@ -75,11 +75,9 @@ class ScriptDialog(Dialog):
         self.left_out = QTreeWidget()
         self.left_out.setHeaderLabels(["Left out", "Why"])
         self.left_out.setRootIsDecorated(False)
-        self.left_out.setUniformRowHeights(True)
-        self.left_out.setAccessibleName("Files that are left out")
-        self.left_out.setToolTip("Files that this script does not upload, and why")
         self.left_out.setMaximumHeight(150)
-        copying(self.left_out)
+        tree(self.left_out, "Files that are left out", "Files that this script does not upload, and why", stretch=0)
+        set_widths(self.left_out, {0: "1000123/Images/study_0001", 1: "It was held back after the approval"})
         self.save = button("&Save…", "Choose where to save the file", icon="save", primary=True)
         self.save.clicked.connect(self._save)
         cancel = button("Cancel", "Close without saving (Esc)")

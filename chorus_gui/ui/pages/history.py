@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint
 from PySide6.QtGui import QGuiApplication, QShowEvent
 from PySide6.QtWidgets import QPushButton, QTableView, QTabWidget, QToolTip, QWidget
 
@@ -41,8 +41,9 @@ from chorus_gui.ui.widgets.basics import EmptyState, button, column, label, row
 from chorus_gui.ui.widgets.charts import BarChart
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Question
 from chorus_gui.ui.widgets.files import ask_save
+from chorus_gui.ui.widgets.remembering import remembered_of
 from chorus_gui.ui.widgets.scrolling import Stack, scrolled_if_low
-from chorus_gui.ui.widgets.tables import set_widths, table
+from chorus_gui.ui.widgets.tables import set_widths, sortable, table
 
 T = TypeVar("T")
 PDF = "PDF files (*.pdf)"
@@ -209,9 +210,7 @@ class HistoryPage(Page):
     ) -> HistoryTab:
         model: RowsModel[Any] = RowsModel(columns.columns, self)
         view = table(model, name, stretch=columns.stretch)
-        view.setSortingEnabled(True)
-        view.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
-        model.sort(-1)
+        sortable(view)
         set_widths(view, columns.widths, gives=columns.gives)
         made = HistoryTab(model, view, empty, tools, *above)
         view.selectionModel().selectionChanged.connect(lambda *_: self._enable())
@@ -279,6 +278,7 @@ class HistoryPage(Page):
                 len(names) + 5: "Outdated",
                 len(names) + 6: "30/12/2026 23:59",
             }
+            remembered_of(self.versions.view).sort_again()
             set_widths(self.versions.view, samples | rest, gives=(len(names) + 4, *range(len(names), 0, -1)))
         lines = version_lines(journal, state.complete)
         self.versions.show_rows(lines)

@@ -7,7 +7,7 @@ from functools import partial
 from operator import is_
 from typing import Any
 
-from PySide6.QtCore import QModelIndex, Qt, Signal
+from PySide6.QtCore import QModelIndex, Signal
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QComboBox, QWidget
 
@@ -25,8 +25,9 @@ from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import EmptyState, button, column, label, row
 from chorus_gui.ui.widgets.chart_painting import Drawing, Place
 from chorus_gui.ui.widgets.files import ask_save
+from chorus_gui.ui.widgets.remembering import remembered_of
 from chorus_gui.ui.widgets.scrolling import Stack, scrolled_if_low
-from chorus_gui.ui.widgets.tables import set_widths, table
+from chorus_gui.ui.widgets.tables import set_widths, sortable, table
 from chorus_gui.ui.widgets.value_chart import ValueChart
 
 CSV = "Comma-separated values (*.csv)"
@@ -83,8 +84,7 @@ class ChartsTab(QWidget):
         self.chart = ValueChart("Chart")
         self.model: RowsModel[Line] = RowsModel((), self)
         self.view = table(self.model, "Values of the chart", stretch=0)
-        self.view.setSortingEnabled(True)
-        self.view.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
+        sortable(self.view)
         self.csv = button("E&xport as CSV…", "Save the values of the chart as CSV, for a spreadsheet", icon="save")
         self.png = button("Export as PN&G…", "Save the chart as a PNG file, for a document", icon="image")
         self.empty = EmptyState("history", *READING)
@@ -190,6 +190,7 @@ class ChartsTab(QWidget):
         self.model.show_columns(())  # columns of the same names can write their values in another way
         self.model.show_columns(_columns(chart, write))
         self.model.show_rows(lines)
+        remembered_of(self.view).sort_again()
         values = {number + 2: "10,000,000" for number in range(len(chart.series) + (len(chart.series) > 1))}
         set_widths(self.view, {0: "20260101000000", 1: "30/12/2026 23:59", **values})
 

@@ -9,7 +9,6 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QBoxLayout,
     QGridLayout,
-    QHeaderView,
     QSizePolicy,
     QTableWidget,
     QTableWidgetItem,
@@ -33,10 +32,10 @@ from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets import icons
 from chorus_gui.ui.widgets.basics import Card, ElidedLabel, EmptyState, Picture, button, column, label, row, scrolled, set_grade
 from chorus_gui.ui.widgets.charts import BarChart
-from chorus_gui.ui.widgets.copying import copying
 from chorus_gui.ui.widgets.scrolling import scrolled_if_low
 from chorus_gui.ui.widgets.sites import TITLE as SITES
 from chorus_gui.ui.widgets.sites import SiteList
+from chorus_gui.ui.widgets.tables import dress_columns, set_widths
 
 VERSIONS_SHOWN = 24
 TABLE_LEAST = 466
@@ -328,12 +327,13 @@ def _table() -> QTableWidget:
     made.setTabKeyNavigation(False)
     made.setMinimumWidth(TABLE_LEAST)
     made.setShowGrid(False)
-    header = made.horizontalHeader()
-    header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-    header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-    header.setHighlightSections(False)
+    made.setWordWrap(False)
+    made.horizontalHeader().setMinimumSectionSize(48)
+    made.horizontalHeader().setHighlightSections(False)
+    made.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
     made.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    copying(made)
+    dress_columns(made, "Files in the journal by modality", stretch=0)
+    set_widths(made, {0: "Waveforms", 1: "1,000,000", 2: "888.8 GB", 3: "100,000", 4: "30/12/2026 23:59"})
     return made
 
 

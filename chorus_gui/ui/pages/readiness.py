@@ -21,7 +21,7 @@ from chorus_gui.ui.widgets.basics import Card, EmptyState, button, column, label
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Question, ReasonDialog
 from chorus_gui.ui.widgets.files import ask_save
 from chorus_gui.ui.widgets.scrolling import Stack
-from chorus_gui.ui.widgets.tables import set_widths, table
+from chorus_gui.ui.widgets.tables import set_widths, sortable, table
 
 KINDS = "Comma-separated values (*.csv);;Page to print (*.html)"
 IMAGES_TIP = "Look at a sample of the images that would be sent, for text in the picture"
@@ -55,8 +55,7 @@ class ReadinessPage(Page):
         self.shown = label("", "muted")
         self.model: RowsModel[RuleLine] = RowsModel(COLUMNS, self)
         self.table = table(self.model, "Findings, rule by rule", stretch=2)
-        self.table.setSortingEnabled(True)
-        self.table.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
+        sortable(self.table)
         self.rule = RulePane()
         self.caution = label(CAUTION, "muted", wrap=True)
         self.empty = EmptyState("ready", "", "")

@@ -13,7 +13,7 @@ from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import EmptyState, button, column, label, row
 from chorus_gui.ui.widgets.scrolling import Stack
-from chorus_gui.ui.widgets.tables import set_widths, table
+from chorus_gui.ui.widgets.tables import set_widths, sortable, table
 
 DEBOUNCE_MS = 250
 COPIED = 1000
@@ -32,8 +32,7 @@ class PendingArea(QWidget):
         self.view.setAccessibleDescription("Every pending file that an approval can upload, too.")
         self.view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.view.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        self.view.setSortingEnabled(True)
-        self.view.horizontalHeader().setSortIndicator(PATH, Qt.SortOrder.AscendingOrder)
+        sortable(self.view, PATH)
         samples = {
             PATH: "1000123/Images/study_0001/file_001",
             MODALITY: "Waveforms",

@@ -21,7 +21,7 @@ from chorus_gui.ui.pages import Services
 from chorus_gui.ui.pages.review_details import DetailsPane
 from chorus_gui.ui.pages.review_parts import UndoLine
 from chorus_gui.ui.pages.review_tree import TreeView, about
-from chorus_gui.ui.pages.review_view import action_of, remember, remember_order, remembered_order, selected_rows, table_of
+from chorus_gui.ui.pages.review_view import action_of, remember, selected_rows, table_of
 from chorus_gui.ui.shown import button_text
 from chorus_gui.ui.state import UndoList
 from chorus_gui.ui.theme import SPACE
@@ -311,11 +311,14 @@ class ChangesArea(QWidget):
         query = self.model.query
         if order := COLUMNS[column_number].order:
             descending = not query.descending if order == query.order else False
-            self._show_order(order, descending)
-            remember_order(self._settings, order, descending)
-            self.model.ask(replace(query, order=order, descending=descending))
+            self._sort_by(column_number, descending)
         else:
             self._show_order(query.order, query.descending)
+
+    def _sort_by(self, column_number: int, descending: bool) -> None:
+        if order := COLUMNS[column_number].order:
+            self._show_order(order, descending)
+            self.model.ask(replace(self.model.query, order=order, descending=descending))
 
     def _show_order(self, order: str, descending: bool) -> None:
         place = next((number for number, column in enumerate(COLUMNS) if column.order == order), -1)
@@ -441,10 +444,7 @@ class ChangesArea(QWidget):
 
     def _restore(self) -> None:
         settings = self._settings
-        remember(self.view, self.splitter, settings)
-        order, descending = remembered_order(settings)
-        self._show_order(order, descending)
-        self.model.ask(replace(self.model.query, order=order, descending=descending))
+        remember(self.view, self.splitter, settings, self._sort_by)
         if settings.text("review/by_patient"):
             self.by_patient.setChecked(True)
         self.folders.setChecked(bool(settings.text("review/folders")))

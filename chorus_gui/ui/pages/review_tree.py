@@ -12,6 +12,7 @@ from chorus_gui.core.review.values import Branch, TreeNode
 from chorus_gui.ui import theme, words
 from chorus_gui.ui.models.tree import DEPTH_ROLE, NAME, OPEN_ROLE, TREE, TreeModel, held_text, kinds, state
 from chorus_gui.ui.widgets import icons
+from chorus_gui.ui.widgets.remembering import remembered_of
 from chorus_gui.ui.widgets.tables import dress, set_widths
 
 INDENT, ARROW, BOX = 18, 22, 26
@@ -66,6 +67,8 @@ class TreeView(QTableView):
         header.setSectionsClickable(True)
         self._show_order()
         header.sectionClicked.connect(self._sort)
+        remembered = remembered_of(self)
+        remembered.order, remembered.sort_by = (NAME, False), self._sort_by
         model.modelAboutToBeReset.connect(self._keep)
         model.modelReset.connect(self._restore)
         self.selectionModel().currentRowChanged.connect(lambda *_: self.chosen.emit())
@@ -157,6 +160,11 @@ class TreeView(QTableView):
         if order := TREE[column].order:
             same = order == self.tree.order
             self.tree.sort_by(order, descending=not self.tree.descending if same else order != "name")
+        self._show_order()
+
+    def _sort_by(self, column: int, descending: bool) -> None:
+        if order := TREE[column].order:
+            self.tree.sort_by(order, descending=descending)
         self._show_order()
 
     def _show_order(self) -> None:

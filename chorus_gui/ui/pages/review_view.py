@@ -8,12 +8,14 @@ from PySide6.QtCore import QModelIndex, Qt, Signal
 from PySide6.QtGui import QAction, QColor, QKeyEvent, QKeySequence, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QAbstractItemView, QSplitter, QTableView, QWidget
 
+from chorus_gui.core.untrusted import DATA_ERRORS, json_value
 from chorus_gui.ui import theme
 from chorus_gui.ui.models.changes import ChangesModel
 from chorus_gui.ui.models.columns import COLUMNS, DESTINATION, KIND, MODALITY, NOTE, PATH, PATIENT
 from chorus_gui.ui.settings import Settings
 from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.widgets.column_widths import widths_of
+from chorus_gui.ui.widgets.remembering import remembered_of
 from chorus_gui.ui.widgets.tables import dress, set_widths
 
 
@@ -104,33 +106,38 @@ def action_of(
     return made
 
 
-def remember(view: QTableView, splitter: QSplitter, settings: Settings) -> None:
-    """Give the columns and the details the widths and places that they had, and remember new ones."""
-    header, columns = view.horizontalHeader(), widths_of(view)
+def remember(view: QTableView, splitter: QSplitter, settings: Settings, sort_by: Callable[[int, bool], None]) -> None:
+    """Give the columns and the details the widths and places that they had, and the lines their order, and remember new ones."""
+    header = view.horizontalHeader()
     set_widths(view, {number: column.widest for number, column in enumerate(COLUMNS)}, gives=(DESTINATION, PATIENT, MODALITY, NOTE))
-    known, before = settings.text("review/columns"), settings.blob("review/header")
-    if not before.isEmpty():
-        columns.restore_order(before, keep_widths=not known)  # earlier versions kept the widths there, too
-    else:
-        for position, logical in enumerate(sorted(range(len(COLUMNS)), key=lambda number: COLUMNS[number].position)):
-            header.moveSection(header.visualIndex(logical), position)
-    columns.restore(known)
     header.setSortIndicatorShown(True)
     header.setSectionsClickable(True)
+    remembered = remembered_of(view)
+    remembered.place_first(sorted(range(len(COLUMNS)), key=lambda number: COLUMNS[number].position))
+    remembered.order, remembered.sort_by = (KIND, False), sort_by
+    remembered.sort_again()
+    if not remembered.restore(settings):
+        _as_earlier(view, settings)
     splitter.restoreState(settings.blob("review/splitter"))
-    columns.changed.connect(lambda: settings.put("review/columns", columns.state))
-    header.sectionMoved.connect(lambda *_: settings.put("review/header", header.saveState()))
-    header.sectionMoved.connect(lambda *_: settings.put("review/columns", columns.state))  # otherwise the widths there would count
     splitter.splitterMoved.connect(lambda *_: settings.put("review/splitter", splitter.saveState()))
 
 
-def remember_order(settings: Settings, order: str, descending: bool) -> None:
-    """The next window sorts as this one."""
-    settings.put("review/order", f"-{order}" if descending else order)
-
-
-def remembered_order(settings: Settings) -> tuple[str, bool]:
-    """The order of the lines, and if it is descending: by the kind of change, if nothing that can be sorted by is remembered."""
-    kept = settings.text("review/order")
-    known = kept.removeprefix("-") in {column.order for column in COLUMNS if column.order}
-    return (kept.removeprefix("-"), kept.startswith("-")) if known else ("kind", False)
+def _as_earlier(view: QTableView, settings: Settings) -> None:
+    """An earlier version kept the same in three places."""
+    columns, before, known, order = (
+        widths_of(view),
+        settings.blob("review/header"),
+        settings.text("review/columns"),
+        settings.text("review/order"),
+    )
+    if not before.isEmpty():
+        columns.restore_order(before, keep_widths=not known)  # still earlier ones kept the widths there, too
+    try:
+        found = json_value(known)
+    except DATA_ERRORS:
+        found = None
+    if isinstance(found, dict):
+        columns.restore(found)
+    place = next((number for number, column in enumerate(COLUMNS) if column.order and column.order == order.removeprefix("-")), None)
+    if place is not None:
+        remembered_of(view).choose(place, descending=order.startswith("-"))

@@ -11,7 +11,7 @@ from chorus_gui.app.failed import to_mark, to_release
 from chorus_gui.app.site_status import Action
 from chorus_gui.core.model import Failure, Grade
 from chorus_gui.ui import intents, theme, words
-from chorus_gui.ui.models.failures import FILE, SIZE, FailuresModel
+from chorus_gui.ui.models.failures import FILE, SIZE, WHY, FailuresModel
 from chorus_gui.ui.models.progress import FAILED, FRACTION_ROLE, MODALITY, PROGRESS, WORKER_COLUMNS, ActiveModel, ProgressModel, UploadRun
 from chorus_gui.ui.models.rows import RowsModel
 from chorus_gui.ui.shown import plain_text, without_letter
@@ -19,9 +19,8 @@ from chorus_gui.ui.state import JobEnd, JobView
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import Card, ElidedLabel, button, column, label, row, set_grade, set_icon
 from chorus_gui.ui.widgets.charts import LineChart
-from chorus_gui.ui.widgets.copying import copying
 from chorus_gui.ui.widgets.files import ask_save
-from chorus_gui.ui.widgets.tables import BarDelegate, fit_height, set_widths, table
+from chorus_gui.ui.widgets.tables import BarDelegate, fit_height, set_widths, table, tree
 
 CSV = "Comma-separated values (*.csv)"
 CHART_POINTS = 240
@@ -224,13 +223,11 @@ class FailuresCard(Card):
         self.model = FailuresModel()
         self.tree = QTreeView()
         self.tree.setModel(self.model)
-        self.tree.setAccessibleName("Failed files by cause")
-        self.tree.setUniformRowHeights(True)
         self.tree.setWordWrap(False)
-        self.tree.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.tree.setMinimumHeight(150)
         self.tree.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        copying(self.tree)
+        tree(self.tree, "Failed files by cause", stretch=FILE)
+        set_widths(self.tree, {FILE: "1000123/Images/study_0001/file_001", SIZE: "1,000 files", WHY: "Another program has the file open."})
         self.heading = label("", "heading")
         self.again = button("R&etry these files", "Upload only what failed again", icon="refresh")
         self.save = button("Export C&SV…", "Save the list of failed files, with causes and remedies", icon="save")
@@ -252,11 +249,6 @@ class FailuresCard(Card):
         self.tree.selectionModel().selectionChanged.connect(lambda *_: self._enable())
         self.again.clicked.connect(self.retry)
         self.save.clicked.connect(self._export)
-        header = self.tree.header()
-        header.setStretchLastSection(True)
-        header.setMinimumSectionSize(80)
-        header.resizeSection(FILE, 420)
-        header.resizeSection(SIZE, 100)
 
     def show_failures(self, failures: tuple[Failure, ...]) -> None:
         """Show them; "" of a remedy is left out."""

@@ -27,6 +27,7 @@ from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import Card, EmptyState, Tile, button, column, label, row, set_grade
 from chorus_gui.ui.widgets.column_widths import widths_of
 from chorus_gui.ui.widgets.files import ask_save
+from chorus_gui.ui.widgets.remembering import remembered_of
 from chorus_gui.ui.widgets.scrolling import Stack
 from chorus_gui.ui.widgets.tables import set_widths, table
 
@@ -170,13 +171,14 @@ class VerifyPage(Page):
         self.bar.setRange(0, 0)
 
     def _sortable(self, *, on: bool) -> None:
-        """What differs is on top.  While rows are appended, they stay in the order in which they are found."""
+        """What differs is on top, or what the person chose.  While rows are appended, they stay in the order in which they are found."""
         self.table.setSortingEnabled(False)
         self.model.live = not on
         self.table.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         self.model.sort(-1)
         if on:
             self.table.setSortingEnabled(True)
+            remembered_of(self.table).sort_again()
 
     def _render_face(self, state: SessionState, job: JobView | None) -> None:
         found = self._found

@@ -7,14 +7,25 @@ from typing import Any, TypeVar
 
 from PySide6.QtCore import QAbstractItemModel, QItemSelectionModel, QModelIndex, QPersistentModelIndex, QRectF, Qt
 from PySide6.QtGui import QAction, QColor, QFontMetrics, QPainter
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QTableView, QWidget
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableView,
+    QTreeView,
+    QWidget,
+)
 
 from chorus_gui.ui import theme
 from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.widgets.column_widths import ColumnWidths, widths_of
 from chorus_gui.ui.widgets.copying import copier_of, copying
+from chorus_gui.ui.widgets.remembering import Remembered, remembered_of
 
 View = TypeVar("View", bound=QTableView)
+Tree = TypeVar("Tree", bound=QTreeView)
 LEAST_ROWS = 4
 """A table shows at least as many; in a lower window, the page scrolls."""
 
@@ -47,9 +58,36 @@ def dress(made: View, model: QAbstractItemModel, name: str, tip: str = "", *, st
     header.setHighlightSections(False)
     header.setSelectionModel(QItemSelectionModel(model, header))  # of the table's own, it asks about each selected row when it is painted
     header.setMinimumSectionSize(48)
-    copying(made)
-    made.addAction(ColumnWidths(made, stretch).menu.menuAction())
+    dress_columns(made, name, stretch=stretch)
     return made
+
+
+def dress_columns(made: QTableView | QTreeView, name: str, *, stretch: int) -> None:
+    """What every table and tree of the program has: its lines can be copied, and its columns chosen; what was chosen is remembered."""
+    copying(made)
+    columns = ColumnWidths(made, stretch)
+    Remembered(made, name, columns)
+    made.addAction(columns.menu.menuAction())
+
+
+def tree(made: Tree, name: str, tip: str = "", *, stretch: int) -> Tree:
+    """The same for a tree that has its model and its headings."""
+    made.setAccessibleName(name)
+    if tip:
+        made.setToolTip(plain_text(tip))
+    made.setUniformRowHeights(True)
+    made.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+    made.header().setMinimumSectionSize(48)
+    dress_columns(made, name, stretch=stretch)
+    return made
+
+
+def sortable(view: QTableView, column: int = -1) -> None:
+    """A heading sorts; at first, the lines have the order of this column, or that in which they are given."""
+    remembered_of(view).order = (column, False)
+    view.setSortingEnabled(True)
+    view.horizontalHeader().setSortIndicator(column, Qt.SortOrder.AscendingOrder)
+    view.model().sort(column)
 
 
 def least_height(view: QTableView) -> int:
@@ -57,12 +95,12 @@ def least_height(view: QTableView) -> int:
     return view.horizontalHeader().sizeHint().height() + LEAST_ROWS * view.verticalHeader().defaultSectionSize() + 2 * view.frameWidth() + 2
 
 
-def own_actions(view: QTableView) -> list[QAction]:
+def own_actions(view: QTableView | QTreeView) -> list[QAction]:
     """What every table offers, for a menu of the view's own: copy its lines, choose its columns."""
     return [*copier_of(view).actions, widths_of(view).menu.menuAction()]
 
 
-def set_widths(view: QTableView, widths: dict[int, str], *, gives: Sequence[int] = ()) -> None:
+def set_widths(view: QTableView | QTreeView, widths: dict[int, str], *, gives: Sequence[int] = ()) -> None:
     """Each column as wide as a sample of its text, and its title, need; the column that stretches is at least as wide.
 
     ``gives``: the columns that give way first where there is not enough space, see :mod:`chorus_gui.ui.widgets.column_widths`.
