@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QItemSelectionModel, Qt
-from PySide6.QtGui import QGuiApplication, QKeySequence, QStandardItem, QStandardItemModel
+from PySide6.QtCore import QCoreApplication, QItemSelectionModel, QModelIndex, Qt
+from PySide6.QtGui import QContextMenuEvent, QGuiApplication, QKeySequence, QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import QTableView, QTreeView, QTreeWidget, QTreeWidgetItem
 from pytestqt.qtbot import QtBot
 from uiworld import run_job
@@ -20,12 +20,13 @@ from chorus_gui.ui.jobs import Reader
 from chorus_gui.ui.main_window import MainWindow
 from chorus_gui.ui.models.changes import PAGE, ChangesModel
 from chorus_gui.ui.models.columns import PATH
-from chorus_gui.ui.pages.review_view import table_of
+from chorus_gui.ui.pages.review_tree import TreeView
+from chorus_gui.ui.pages.review_view import ChangesView, table_of
 from chorus_gui.ui.session import Session
-from chorus_gui.ui.shown import plain_text
+from chorus_gui.ui.shown import as_text, plain_text
 from chorus_gui.ui.widgets import copying
 from chorus_gui.ui.widgets.column_widths import widths_of
-from chorus_gui.ui.widgets.tables import set_widths, table
+from chorus_gui.ui.widgets.tables import own_actions, set_widths, table
 
 FLAG = QItemSelectionModel.SelectionFlag.Select | QItemSelectionModel.SelectionFlag.Rows
 
@@ -144,6 +145,45 @@ def test_a_tree_is_copied_as_it_is_open(qtbot: QtBot) -> None:
     assert [line[0] for line in clipboard()] == ["a2", "b", "b2"]
 
 
+def menu_at(view: QTableView | QTreeView, index: QModelIndex, reason: QContextMenuEvent.Reason = QContextMenuEvent.Reason.Mouse) -> None:
+    """The menu of a cell is opened with the right button, or with a key; it is closed at once."""
+    viewport = view.viewport()
+    at = view.visualRect(index).center()
+    policy = view.contextMenuPolicy()
+    view.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)  # a menu waits for its end
+    QCoreApplication.sendEvent(viewport, QContextMenuEvent(reason, at, viewport.mapToGlobal(at)))
+    view.setContextMenuPolicy(policy)
+
+
+def test_a_cell_is_copied_whole_and_as_it_is(qtbot: QtBot, view: QTableView) -> None:
+    """It is one text for one place, so no sign is put before it for a spreadsheet."""
+    model, copier = view.model(), copying.copier_of(view)
+    long = "1000001/Images/" + "a" * 500
+    model.setData(model.index(2, 0), long)
+    view.resize(160, 200)
+    view.selectRow(0)
+    for index, text in (
+        (model.index(2, 0), long),
+        (model.index(1, 0), "=1+1"),
+        (model.index(0, 0), "a\tb\nc"),
+        (model.index(1, 2), "<b>&lt;x"),
+    ):
+        view.scrollTo(index)
+        menu_at(view, index)
+        assert copier.cell.isEnabled()
+        copier.cell.trigger()
+        assert QGuiApplication.clipboard().text() == text
+    menu_at(view, model.index(0, 2))
+    assert not copier.cell.isEnabled(), "an empty cell"
+    view.setCurrentIndex(model.index(0, 1))
+    menu_at(view, model.index(1, 0), QContextMenuEvent.Reason.Keyboard)
+    copier.cell.trigger()
+    assert QGuiApplication.clipboard().text() == "1"
+    model.removeRows(0, 3)
+    copier.cell.trigger()
+    assert view.property("copied") == "There is nothing to copy."
+
+
 @pytest.fixture
 def readers() -> Iterator[tuple[Reader, Reader]]:
     made = Reader("reader"), Reader("pager")
@@ -198,6 +238,18 @@ def test_every_table_of_the_window_can_be_copied(qtbot: QtBot, opened: Session) 
     for view in views:
         found = [action for action in view.actions() if action.shortcut() == QKeySequence(QKeySequence.StandardKey.Copy)]
         assert len(found) == 1, f"{view.accessibleName()}: {len(found)} actions for Ctrl+C"
-        assert "Copy with &headings" in [action.text() for action in view.actions()], view.accessibleName()
+        offered = [action.text() for action in view.actions()]
+        assert "Copy with &headings" in offered, view.accessibleName()
+        assert "Copy c&ell" in offered, view.accessibleName()
+        if isinstance(view, (ChangesView, TreeView)):  # they have menus of their own
+            offered = [action.text() for action in own_actions(view)]
+            assert "Copy c&ell" in offered
+        for column in range(view.model().columnCount()) if view.model().rowCount() else ():
+            index = view.model().index(0, column)
+            text = str(index.data() or "")
+            view.setCurrentIndex(index)
+            menu_at(view, index, QContextMenuEvent.Reason.Keyboard)
+            copying.copier_of(view).cell.trigger()
+            assert not text or QGuiApplication.clipboard().text() == as_text(text), view.accessibleName()
         assert view.contextMenuPolicy() in (Qt.ContextMenuPolicy.ActionsContextMenu, Qt.ContextMenuPolicy.CustomContextMenu)
     dialog.deleteLater()

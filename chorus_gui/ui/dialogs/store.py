@@ -21,6 +21,7 @@ from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import button, column, label, row, set_grade
 from chorus_gui.ui.widgets.chrome import measured, share_of
 from chorus_gui.ui.widgets.column_widths import widths_of
+from chorus_gui.ui.widgets.copying import copier_of
 from chorus_gui.ui.widgets.dialogs import Dialog
 from chorus_gui.ui.widgets.files import ask_save
 from chorus_gui.ui.widgets.tables import dress, set_widths
@@ -132,7 +133,7 @@ class StoreDialog(Dialog):
             action.triggered.connect(lambda _=False, act=act: act())
             self.menu.addAction(action)
             self.addAction(action)
-        self.menu.addMenu(widths_of(self.view).menu)
+        self.menu.addActions([copier_of(self.view).cell, widths_of(self.view).menu.menuAction()])
 
     def _connect(self) -> None:
         self.view.opened.connect(lambda _: self._open())

@@ -1,12 +1,12 @@
-"""Copy the selected lines of a table or tree, for a spreadsheet or a message: the same keys and menu in every table of the program."""
+"""Copy the selected lines of a table or tree, or one cell of it: the same keys and menu in every table of the program."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
 
-from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPoint, Qt, QTimer
-from PySide6.QtGui import QAction, QGuiApplication, QKeySequence
+from PySide6.QtCore import QAbstractItemModel, QEvent, QModelIndex, QObject, QPersistentModelIndex, QPoint, Qt, QTimer
+from PySide6.QtGui import QAction, QContextMenuEvent, QGuiApplication, QKeySequence
 from PySide6.QtWidgets import QAbstractItemView, QTableView, QToolTip, QTreeView
 
 from chorus_gui.app.exports import safe_cell
@@ -23,7 +23,7 @@ AGAIN_MS, TRIES = 15, 1_000
 
 
 class Copier(QObject):
-    """What copies the lines of one view: the selected ones, or all of them if none is selected."""
+    """What copies the lines of one view: the selected ones, or all of them if none is selected; and the cell that a menu was opened on."""
 
     def __init__(self, view: QTableView | QTreeView) -> None:
         super().__init__(view)
@@ -39,7 +39,13 @@ class Copier(QObject):
         self.plain.setShortcut(QKeySequence(QKeySequence.StandardKey.Copy))
         self.plain.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
         self.headed = self._action("Copy with &headings", "Copy the selected lines below the names of their columns", headings=True)
-        view.addActions([self.plain, self.headed])
+        self.cell = QAction("Copy c&ell", view)
+        self.cell.setToolTip(plain_text("Copy the text of this cell, also what the table has no space for"))
+        self.cell.triggered.connect(self.copy_cell)
+        self._at = QPersistentModelIndex()
+        view.addActions(self.actions)
+        view.installEventFilter(self)
+        view.viewport().installEventFilter(self)
         if view.contextMenuPolicy() is Qt.ContextMenuPolicy.DefaultContextMenu:
             view.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
         for changed in (model := view.model()).modelReset, model.layoutChanged, model.rowsInserted, model.rowsRemoved:
@@ -48,7 +54,7 @@ class Copier(QObject):
     @property
     def actions(self) -> list[QAction]:
         """For a menu of the view's own."""
-        return [self.plain, self.headed]
+        return [self.plain, self.headed, self.cell]
 
     @property
     def busy(self) -> bool:
@@ -60,6 +66,25 @@ class Copier(QObject):
         made.setToolTip(plain_text(tip))
         made.triggered.connect(lambda: self.copy(headings=headings))
         return made
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """A menu is about to be opened: on the cell below the pointer, or with a key on the current one."""
+        if isinstance(event, QContextMenuEvent) and event.type() is QEvent.Type.ContextMenu:
+            view = self._view
+            by_key = event.reason() is QContextMenuEvent.Reason.Keyboard
+            at = view.currentIndex() if by_key else view.indexAt(view.viewport().mapFromGlobal(event.globalPos()))
+            self._at = QPersistentModelIndex(at)
+            self.cell.setEnabled(bool(_text(at.data())))
+        return super().eventFilter(watched, event)
+
+    def copy_cell(self) -> None:
+        """The whole text of the cell that the menu was opened on; as it is, because it is one text and no table."""
+        at = self._at if self._at.isValid() else self._view.currentIndex()
+        if text := _text(at.data()):
+            QGuiApplication.clipboard().setText(text)
+            self._say("Copied the cell.")
+        else:
+            self._say("There is nothing to copy.")
 
     def copy(self, *, headings: bool) -> None:
         """Copy; lines that are not here yet are read first."""
@@ -177,12 +202,15 @@ def copier_of(view: QTableView | QTreeView) -> Copier:
     return found
 
 
+def _text(value: object) -> str:
+    return as_text(str(value)) if value is not None else ""
+
+
 def _cell(value: object) -> str:
     """A cell in one line, as it is and not as it is shown; safe for a spreadsheet, as in a CSV export.
 
     A spreadsheet takes quotes around a pasted cell away, so a cell with quotes gets its own quotes around it.
     """
-    text = as_text(str(value)) if value is not None else ""
-    line = text.replace("\n", " ").replace("\t", " ").replace("\r", " ")
+    line = _text(value).replace("\n", " ").replace("\t", " ").replace("\r", " ")
     safe = f"'{line}" if safe_cell(line.lstrip()) != line.lstrip() else line
     return '"{}"'.format(safe.replace('"', '""')) if '"' in safe else safe
