@@ -153,7 +153,10 @@ class EveryDialog:
         review = state.review
         assert review is not None
         assert review.many_deletions or review.lost_patients
-        many = replace(review, many_deletions={"Images": (120, 150)}, leaks=3, leak_rules=("P1", "I3"))
+        lost = tuple(f"{number:04}" for number in range(1, 13))
+        many = replace(
+            review, many_deletions={"Images": (120, 150)}, leaks=3, leak_rules=("P1", "I3"), lost_patients=lost, unsure_patients=lost
+        )
         yield "approve many deletions and leaks", ApproveDialog(self.window, state, many, self.answer)
 
     def _scripts(self) -> Made:

@@ -10,7 +10,7 @@ from typing import TypeVar
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QAbstractButton, QComboBox, QDialog, QFileDialog, QLabel, QLineEdit, QWidget
+from PySide6.QtWidgets import QAbstractButton, QComboBox, QDialog, QFileDialog, QLabel, QLineEdit, QPlainTextEdit, QWidget
 from pytestqt.qtbot import QtBot
 from uiworld import run_job
 from world import World
@@ -34,6 +34,7 @@ from chorus_gui.ui.pages.review import ReviewPage, make, notices, why_not_approv
 from chorus_gui.ui.session import Session
 from chorus_gui.ui.state import JobKind, JobProgress, JobView, SessionState
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog, ReasonDialog
+from chorus_gui.ui.widgets.fold import Fold
 
 D = TypeVar("D", ConfirmDialog, ReasonDialog)
 
@@ -482,6 +483,24 @@ def test_approving_shows_what_would_be_done(
     qtbot.mouseClick(dialog.yes, Qt.MouseButton.LeftButton)
     assert scanned.review is not None
     assert asked == [intents.Approve(scanned.review.revision), intents.ShowPage("upload")]
+
+
+@pytest.mark.parametrize("field", ["lost_patients", "unsure_patients"])
+@pytest.mark.parametrize("count", [1, 5, 6, 300])
+def test_every_patient_whose_files_are_marked_as_deleted_can_be_read_before_the_approval(
+    page: ReviewPage, scanned: SessionState, field: str, count: int
+) -> None:
+    """A sentence names five of them; all of them are in a list that is shown when it is asked for."""
+    assert scanned.review is not None
+    patients = tuple(f"{number:04}" for number in range(count))
+    page.render(replace(scanned, review=replace(scanned.review, **{field: patients})))
+    dialog = approving(page)
+    folds = dialog.findChildren(Fold)
+    for fold in folds:
+        fold.open()
+    listed = [text.toPlainText().splitlines() for text in dialog.findChildren(QPlainTextEdit)]
+    assert listed == ([list(patients)] if count > 5 else [])
+    assert all(patient in _texts(dialog) for patient in patients[:5])
 
 
 @pytest.mark.parametrize(

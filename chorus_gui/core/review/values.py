@@ -396,7 +396,11 @@ class Reviewed:
     summary: DiffSummary
 
 
+MOST_NAMED = 5
+"""Patients that a sentence names."""
+
+
 def named_patients(patients: Sequence[str]) -> str:
-    """Patients for a sentence, “12, 14, 15, 16, 20 and 3 more”: up to five are named."""
-    more = len(patients) - 5
-    return ", ".join(patients[:5]) + (f" and {more:,} more" if more > 0 else "")
+    """Patients for a sentence, “12, 14, 15, 16, 20 and 3 more”: up to :data:`MOST_NAMED` are named."""
+    more = len(patients) - MOST_NAMED
+    return ", ".join(patients[:MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")

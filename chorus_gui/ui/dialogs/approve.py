@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QFontMetrics
@@ -17,6 +18,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QLayout,
     QLineEdit,
+    QPlainTextEdit,
     QPushButton,
     QRadioButton,
     QWidget,
@@ -31,7 +33,7 @@ from chorus_gui.app.values import ReviewFacts, StoreKind
 from chorus_gui.app.what_changed import renamed_text, sentence
 from chorus_gui.core.config.model import UploadMethod
 from chorus_gui.core.model import ChangeKind, Grade, Tally
-from chorus_gui.core.review.values import ACTIONABLE, Pending, named_patients
+from chorus_gui.core.review.values import ACTIONABLE, MOST_NAMED, Pending, named_patients
 from chorus_gui.core.rules import Severity
 from chorus_gui.ui import words
 from chorus_gui.ui.shown import plain_text
@@ -39,6 +41,7 @@ from chorus_gui.ui.state import SessionState
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import button, column, label, row, set_grade
 from chorus_gui.ui.widgets.dialogs import Dialog
+from chorus_gui.ui.widgets.fold import Fold
 from chorus_gui.ui.widgets.points import named, point
 
 KIND_WORDS = {
@@ -273,7 +276,9 @@ class ApproveDialog(Dialog):
             return []
         box = QWidget()
         box.setLayout(column(*points, space=SPACE // 2))
-        return [box]
+        lost, unsure = review.lost_patients, review.unsure_patients
+        folds = (("&Show all patients without files", lost), ("Show all patients that are not &certain", unsure))
+        return [box, *(Fold(name, partial(_all_of_them, patients)) for name, patients in folds if len(patients) > MOST_NAMED)]
 
     def _versions(self) -> QWidget:
         self.name.setPlaceholderText("for example 2026-spring")
@@ -379,3 +384,14 @@ def _cell(kind: ChangeKind | None, tally: Tally, *, strong: bool = False) -> QLa
     if tally.files and kind in (ChangeKind.ADDED, ChangeKind.UPDATED):
         text += f" · {words.size(tally.bytes)}"
     return label(text, "strong" if strong else "" if tally.files else "muted")
+
+
+def _all_of_them(patients: Sequence[str]) -> QWidget:
+    """Each patient on a line of its own, to read, search and copy."""
+    made = QPlainTextEdit("\n".join(patients))
+    made.setReadOnly(True)
+    made.setTabChangesFocus(True)
+    made.setAccessibleName(words.count_of(len(patients), "patient"))
+    made.setToolTip("Select lines to copy them")
+    made.setFixedHeight(QFontMetrics(made.font()).height() * 8)
+    return made
