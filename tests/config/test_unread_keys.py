@@ -35,6 +35,37 @@ DECIDES = (
 ADDRESSES = ("azure_account_name", "azure_account_url", "azure_connection_string", "aws_endpoint_url", "google_endpoint_url")
 FLAT = '[central_path]\npath = "store"\n[site_path.default]\npath = "site"\n[journal]\npath = "j/journal.db"\n'
 NESTED = '[central_path]\npath = "store"\n[site_path.default]\npath = "site"\n[journal]\njournaling_mode = "append"\n[journal.source]\npath = "j/journal.db"\n'
+LEFT_OVER = """\
+[configuration]
+supported_modalities = "OMOP,Images,Waveforms,Metadata"
+upload_method = "builtin"
+journaling_mode = "full"
+profile = false
+[journal]
+journaling_mode = "full"
+[journal.local]
+path = "journal.db"
+[journal.source]
+path = "az://container/journal.db"
+auth = { auth_mode = "login", azure_account_name = "account", azure_account_url = "https://upload.example.org" }
+[central_path]
+path = "az://container/"
+azure_container = "container"
+patient_first = true
+azure_account_name = "account"
+[central_path.auth]
+auth_mode = "login"
+azure_account_name = "account"
+[site_path.default]
+path = "/data/site"
+[site_path.OMOP]
+omop_per_patient = false
+pattern = "OMOP/{filepath}"
+[site_path.Images]
+path = "s3://bucket/images"
+[site_path.Images.auth]
+s3_container = "bucket"
+"""
 BASE = {Layout.FLAT: FLAT, Layout.NESTED: NESTED}
 
 
@@ -78,8 +109,7 @@ def wrong_places(layout: Layout, key: Key) -> Iterator[str]:
     name = key.dotted(layout).rpartition(".")[2]
     for table in tables_of(layout):
         dotted = f"{table}.{name}" if table else name
-        makes_nested = layout is Layout.FLAT and dotted == "journal.journaling_mode"
-        if dotted not in known and not makes_nested:
+        if dotted not in known:
             yield dotted
     table = key.dotted(layout).rpartition(".")[0]
     if not table.startswith("site_path."):  # that is always refused
@@ -234,6 +264,19 @@ def test_what_says_what_applies_anyway_is_only_a_warning(layout: Layout) -> None
     assert "has the nested layout, where the key is “journal.journaling_mode”" in again.warnings[0]
 
 
+def test_what_was_left_over_from_another_layout_still_loads() -> None:
+    """A file that was changed from one layout to the other by hand, with what the other tools' templates have."""
+    found = look(LEFT_OVER)
+    assert found.config is not None, found.faults
+    assert [warning.partition(" (")[0] for warning in found.warnings] == [
+        "configuration.upload_method",
+        "configuration.journaling_mode",
+        "central_path.patient_first",
+        "central_path.azure_account_name",
+        "site_path.Images.auth.s3_container",
+    ]
+
+
 def test_a_note_next_to_its_key_stays_a_warning() -> None:
     found = look(FLAT.replace('path = "site"', 'path = "site"\npattern = "{patient_id:w}/{filepath}"\npattern_old = "x"'))
     assert found.faults == ()
@@ -247,6 +290,7 @@ def test_a_note_next_to_its_key_stays_a_warning() -> None:
         (NESTED + '[configuration]\nupload_method = "azcli"\n', "configuration.upload_method", "in the nested layout"),
         (NESTED.replace("journaling_mode", 'path = "j/other.db"\njournaling_mode'), "journal.path", "[journal.source]"),
         (NESTED.replace("journaling_mode", 'local_path = "k.db"\njournaling_mode'), "journal.local_path", "Write it as “path” below [journal.local]"),
+        (FLAT + 'journaling_mode = "full"\n', "journal.journaling_mode", "in the flat layout"),
         (FLAT + 'local = "D:/journal.db"\n', "journal.local", "Write it as “local_path” below [journal]"),
         (FLAT + '[configuration]\njounaling_mode = "full"\n', "configuration.jounaling_mode", "Did you mean “journaling_mode”?"),
         (FLAT + '[configuration]\nmode = "full"\n', "configuration.mode", "Did you mean “journaling_mode”?"),

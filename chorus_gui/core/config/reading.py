@@ -245,13 +245,14 @@ class Reading:
 def detect_layout(raw: Tables) -> Layout:
     """Which layout a file is written in: nested if it has any of the tables and keys that only that one has.
 
-    A generation between the two kept the flat tables and added patterns to ``site_path``; its files are flat.
+    A generation between the two kept the flat tables and added patterns to ``site_path``; its files are flat.  The mode below ``[journal]``
+    alone does not make a file nested that has the journal's path there: it is the mode that is in a wrong place.
     """
     journal, central, sites = (as_tables(raw.get(name)) for name in ("journal", "central_path", "site_path"))
     nested = (
         isinstance(journal.get("source"), dict)
         or isinstance(journal.get("local"), dict)
-        or "journaling_mode" in journal
+        or ("journaling_mode" in journal and not isinstance(journal.get("path"), str))
         or isinstance(central.get("auth"), dict)
         or any(isinstance(as_tables(sites.get(name)).get("auth"), dict) for name in (DEFAULT, *MODALITIES))
     )
