@@ -21,6 +21,7 @@ from chorus_gui.app.doctor.examine import examine
 from chorus_gui.app.doctor.model import Case
 from chorus_gui.app.options import Selection
 from chorus_gui.app.verify import verify
+from chorus_gui.cli.main import main
 from chorus_gui.core.config.model import JournalPlaces
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Finding, Grade
@@ -117,6 +118,30 @@ def test_the_doctor_reports_a_verification_that_failed(world: World) -> None:
     assert "1 file was missing or different" in finding.what
     assert "file repair" in finding.remedy
     assert finding in examine(world.file, JobContext())
+
+
+def test_a_failed_verification_of_a_journal_that_is_checked_in_is_one_finding(tmp_path: Path) -> None:
+    (tmp_path / "share").mkdir()
+    world = World(tmp_path / "world", more=f'[journal.source]\npath = "{(tmp_path / "share" / "journal.db").as_posix()}"')
+    world.put("1001/Images/a.dcm", "1001")
+    world.run()
+    next(world.central.rglob("a.dcm")).unlink()
+    verify(world.workspace(), JobContext(), Selection())
+    (finding,) = submission.check_status(case(world))
+    assert finding.grade is Grade.BAD
+    assert "1 file was missing or different" in finding.what
+    assert "journal checkout" in finding.remedy
+
+
+def test_a_submission_with_warnings_is_not_among_what_is_right(world: World) -> None:
+    world.run("record")
+    for words in (["hold", "add", "--patient", "1002", "--reason", "consent"], ["file", "upload"]):
+        assert main(["-c", str(world.file), *words]) == 0
+    ran(verify(world.workspace(), JobContext(), Selection()))
+    found = list(submission.check_status(case(world)))
+    assert found
+    assert all(finding.grade is Grade.WARNING for finding in found), found
+    assert any("held back" in finding.what for finding in found)
 
 
 # --- a token that ends ------------------------------------------------------------------------------------------------

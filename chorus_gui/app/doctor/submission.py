@@ -27,14 +27,15 @@ def check_status(case: Case) -> Iterator[Finding]:
     status = site_status(known)
     step, wrong = status.next, list(check_verification(case))
     site_is_gone = step is status.steps[1] and status.grade is Grade.BAD  # the checks of the site say how it is now
-    if step.action not in ELSEWHERE and not site_is_gone:
+    only_warnings = status.grade is Grade.WARNING and step not in status.steps  # nothing is left, and the warnings follow
+    if step.action not in ELSEWHERE and not site_is_gone and not only_warnings:
         grade = Grade.GOOD
         if status.grade is Grade.BAD:
             grade = Grade.WARNING if step.action is Action.DECIDE_CUSTODY else Grade.BAD
         command = COMMANDS.get(step.action, "")
         remedy = f"Select “{step.label}” on the Overview page, or use “chorus-upload {command}”." if grade is not Grade.GOOD else ""
-        if step.action in (Action.SEE_VERIFICATION, Action.REPAIR) and wrong:
-            why, remedy, wrong = wrong[0].why, wrong[0].remedy, []
+        if wrong and (step.action is Action.SEE_VERIFICATION or (known.wrong is not None and known.wrong.text in step.text)):
+            why, remedy, wrong = wrong[0].why, remedy if step.action is Action.CHECK_OUT else wrong[0].remedy, []
             yield Finding(grade, SUBJECT, f"{status.headline}. {status.text}", why, remedy)
         else:
             yield Finding(grade, SUBJECT, f"{status.headline}. {status.text}", remedy=remedy)
