@@ -413,6 +413,10 @@ def style_sheet(theme: Theme, font: QFont) -> str:
         QTableView::item, QTreeView::item {{ padding: 0px 6px; border: 0px; }}
         QTableView:focus, QTreeView:focus, QListView:focus {{ border-color: {t.accent}; }}
         QHeaderView {{ background: {t.raised}; border: none; }}
+        QHeaderView::up-arrow, QHeaderView::down-arrow {{ width: 10px; height: 10px; subcontrol-origin: padding;
+            subcontrol-position: center right; right: 8px; }}
+        QHeaderView::up-arrow {{ image: url("{marks}/up-{t.name}.png"); }} /* ascending, as in Explorer; Fusion has it the other way round */
+        QHeaderView::down-arrow {{ image: url("{marks}/down-{t.name}.png"); }}
         QHeaderView::section {{ background: {t.raised}; color: {t.muted}; border: none; border-bottom: 1px solid {t.border};
             border-right: 1px solid {t.border}; padding: 5px 8px; font-weight: 600; }}
         QTableCornerButton::section {{ background: {t.raised}; border: none; }}

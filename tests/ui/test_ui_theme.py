@@ -16,6 +16,7 @@ from chorus_gui.core.model import ChangeKind, Grade, Tally
 from chorus_gui.ui import theme, words
 from chorus_gui.ui.assistant.steps import FolderEdit
 from chorus_gui.ui.models.progress import ProgressLine
+from chorus_gui.ui.models.rows import Column, RowsModel
 from chorus_gui.ui.pages.configuration_fields import TextField
 from chorus_gui.ui.widgets import icons
 from chorus_gui.ui.widgets.basics import Chip, FormRow
@@ -24,6 +25,7 @@ from chorus_gui.ui.widgets.chrome import progress_text, share_of
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Question, ReasonDialog
 from chorus_gui.ui.widgets.points import point
 from chorus_gui.ui.widgets.secret import SecretEdit
+from chorus_gui.ui.widgets.tables import sortable, table
 
 
 def luminance(colour: str) -> float:
@@ -239,3 +241,35 @@ def test_a_chip_asks_for_the_space_of_its_whole_text_in_every_style(qtbot: QtBot
     assert chip.sizeHint().width() > before + 30
     chip.resize(chip.sizeHint())
     assert chip.text() == "108 changes to review"
+
+
+@pytest.mark.parametrize("look", [theme.LIGHT, theme.DARK, theme.CONTRAST, theme.CONTRAST_LIGHT], ids=lambda look: look.name)
+def test_the_arrow_of_the_order_points_up_where_lines_ascend(qtbot: QtBot, look: theme.Theme) -> None:
+    """As in Windows and macOS.  Qt's own style draws it the other way round."""
+    application = QApplication.instance()
+    assert isinstance(application, QApplication)
+    before = theme.current()
+    theme.apply(application, look)
+    try:
+        model: RowsModel[str] = RowsModel([Column("", str), Column("", str)])
+        view = table(model, "Names", stretch=0)
+        model.setParent(view)
+        qtbot.addWidget(view)
+        sortable(view)
+        view.resize(300, 120)
+        view.show()
+        header = view.horizontalHeader()
+        for order, upwards in ((Qt.SortOrder.AscendingOrder, True), (Qt.SortOrder.DescendingOrder, False)):
+            view.sortByColumn(0, order)
+            image = header.grab().toImage()
+            right, ratio = header.sectionSize(0) - 3, image.devicePixelRatio()
+            ground = image.pixelColor(4, int(header.height() / 2 * ratio))
+            drawn = [
+                [x for x in range(int((right - 24) * ratio), int(right * ratio)) if image.pixelColor(x, y) != ground]
+                for y in range(4, int((header.height() - 4) * ratio))
+            ]
+            lines = [max(line) - min(line) for line in drawn if line]
+            assert lines, "an arrow is drawn"
+            assert (lines[0] < lines[-1]) is upwards, (order, lines)
+    finally:
+        theme.apply(application, before)
