@@ -145,6 +145,13 @@ def _list(args: argparse.Namespace, report: Report, ctx: JobContext, opened: Wor
         done = write_file_list(opened, ctx, wanted)
         if done.ok:
             report.say(f"Listed {files(done.value)} in {args.output_file}.")
+            chosen = {name.casefold() for name in wanted.modalities or opened.config.modalities}  # as a person may write them
+            folders = {site.place.text for name, site in opened.config.sites.items() if name.casefold() in chosen}
+            if len(folders) > 1 and not args.absolute:
+                report.say(
+                    f"These files are in up to {len(folders)} site folders, and a path does not say in which. To list whole paths, add --absolute. "
+                    "Without --output-file, --json also lists where each file belongs in the central store."
+                )
             report.json({"output_file": args.output_file, "files": done.value})
         return done
     listed: list[dict[str, Any]] = []
