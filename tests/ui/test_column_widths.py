@@ -11,7 +11,7 @@ import pytest
 from layoutfaults import settled
 from PySide6.QtCore import QByteArray, QPoint, QSize, Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QTableView
+from PySide6.QtWidgets import QLabel, QStackedWidget, QTableView
 from pytestqt.qtbot import QtBot
 from uiwalk import SCREENS
 from uiworld import a_session, run_job, settle
@@ -107,6 +107,31 @@ def test_a_long_path_is_shown_whole_before_a_note_is(qtbot: QtBot) -> None:
         settled(made)
         assert tuple(made.columnWidth(n) >= needs[n] for n in range(2)) == whole, width
         assert made.columnWidth(1) >= LEAST_GIVEN
+
+
+def test_what_happened_while_a_table_was_hidden_moves_it_not_sideways(qtbot: QtBot, view: QTableView) -> None:
+    """Other lines or another theme on a page that is not in front."""
+    model = view.model()
+    assert isinstance(model, RowsModel)
+    model.show_rows([str(number) for number in range(50)])
+    view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
+    pages = QStackedWidget()
+    qtbot.addWidget(pages)
+    for page in (view, QLabel("Another page")):
+        pages.addWidget(page)
+    pages.resize(500, 200)
+    pages.show()
+    settled(pages)
+    narrow = shown(view)
+    assert view.horizontalScrollBar().maximum() == 0
+    for _ in range(2):  # the first time, a scroll bar comes or goes, and the table has another height
+        pages.setCurrentIndex(1)
+        widths_of(view).fit()
+        settled(pages)
+        pages.setCurrentIndex(0)
+    settled(pages)
+    assert shown(view) == narrow
+    assert view.horizontalScrollBar().maximum() == 0
 
 
 def test_a_column_that_a_table_does_not_have_now_stays_away(view: QTableView) -> None:

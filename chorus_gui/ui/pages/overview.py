@@ -38,7 +38,7 @@ from chorus_gui.ui.widgets.sites import SiteList
 from chorus_gui.ui.widgets.tables import dress_columns, set_widths
 
 VERSIONS_SHOWN = 24
-TABLE_LEAST = 466
+TABLE_LEAST = 476
 """The least width of the table, so that there is space for the names of modalities; pixels."""
 RUNS_SHOWN = 4
 
@@ -333,7 +333,7 @@ def _table() -> QTableWidget:
     made.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
     made.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     dress_columns(made, "Files in the journal by modality", stretch=0)
-    set_widths(made, {0: "Waveforms", 1: "1,000,000", 2: "888.8 GB", 3: "100,000", 4: "30/12/2026 23:59"})
+    set_widths(made, {0: "Waveforms" + 5 * " ", 1: "1,000,000", 2: "888.8 GB", 3: "100,000", 4: "30/12/2026 23:59"})
     return made
 
 

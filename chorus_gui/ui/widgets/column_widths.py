@@ -141,8 +141,8 @@ class ColumnWidths(QObject):
     # --- what the columns get ---------------------------------------------------------------------------------------
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """The table has another width."""
-        if event.type() is QEvent.Type.Resize:
+        """The table has another width, or is on screen again: while it was hidden, nobody looked how much space it has."""
+        if event.type() in (QEvent.Type.Resize, QEvent.Type.Show):
             self.fit()
         return super().eventFilter(watched, event)
 
