@@ -114,9 +114,9 @@ def journal(config: Config, ctx: JobContext) -> JournalFacts:
             interrupted = last is not None and last.seconds is None and last.command in UPLOADING
             counts = tuple(opened.counts())
             modalities = tuple(by_modality(opened))
-            return JournalFacts(
-                path, True, "", opened.schema, versions, counts, modalities, copies, interrupted, _stays(config, opened, counts)
-            )
+            outside = tuple(sorted({count.modality for count in counts if count.active > count.pending} - set(config.modalities)))
+            stays = _stays(config, opened, counts)
+            return JournalFacts(path, True, "", opened.schema, versions, counts, modalities, copies, interrupted, stays, outside)
     except JournalMissingError:
         return JournalFacts(path, copies=copies)
     except JournalError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from chorus_gui.app.values import JournalFacts, ReceiptFacts, WrongFacts
-from chorus_gui.app.words import plural
+from chorus_gui.app.words import agree, plural
 from chorus_gui.core.untrusted import instant_us
 
 SENDS = ("submission", "upload", "repair")
@@ -59,15 +59,38 @@ def never_verified(receipts: tuple[ReceiptFacts, ...], journal: JournalFacts, wr
 
 def all_submitted(receipts: tuple[ReceiptFacts, ...], journal: JournalFacts | None, wrong: WrongFacts | None = None) -> str:
     """The headline when nothing is left to do: it claims no verification that is not known."""
+    everything = "Everything in the configuration" if journal is not None and journal.outside else "Everything"
     if journal is None or journal.last_sent is None or never_verified(receipts, journal, wrong) is None:
-        return "Everything is submitted and verified"
-    return f"Everything is submitted, and version {journal.last_sent} is verified"
+        return f"{everything} is submitted and verified"
+    return f"{everything} is submitted, and version {journal.last_sent} is verified"
 
 
 def earlier(receipts: tuple[ReceiptFacts, ...], journal: JournalFacts | None, wrong: WrongFacts | None = None) -> str:
-    """A sentence, after a space, about a version before the last one that nobody is known to have verified; "" if there is none."""
+    """Sentences, each after a space, about a version that nobody is known to have verified, and about modalities that nobody compares."""
     version = never_verified(receipts, journal, wrong) if journal is not None else None
-    return f" No verification of version {version} since its last upload is known here." if version else ""
+    said = f" No verification of version {version} since its last upload is known here." if version else ""
+    if journal is not None and journal.outside:
+        said += f" Files of {', '.join(journal.outside)} were not compared, because the configuration does not include {agree(len(journal.outside), 'this modality', 'these modalities')}."
+    return said
+
+
+def sent_since_scan(receipts: tuple[ReceiptFacts, ...], journal: JournalFacts | None) -> bool:
+    """The last run of this journal recorded the review, or found no changes, so the changed journal needs no scan."""
+    if journal is None or journal.last_version is None:
+        return False
+    runs = [receipt for receipt in receipts if receipt.kind in (*SENDS, "record", "undo")]
+    last = next((run for run in runs if run.versions or not run.clean or run.kind not in ("upload", "repair")), None)
+    if last is None or last.kind not in SENDS:
+        return False
+    if last.kind == "submission" and last.clean and not last.versions:
+        return True
+    return journal.last_version in last.versions or (bool(last.versions) and not _uploaded_since(journal, last.ended_us))
+
+
+def _uploaded_since(journal: JournalFacts, at_us: int) -> bool:
+    """The journal has an upload after this moment, in microseconds UTC: of another computer, or of another tool."""
+    moment = instant_us(at_us)
+    return moment is None or any((count.last_upload or "") > moment.strftime("%Y%m%d%H%M%S") for count in journal.counts)
 
 
 def _of_version(receipt: ReceiptFacts, version: str, wrong: WrongFacts | None, *, again: bool) -> ReceiptFacts:

@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeGuard
 
-from chorus_gui.app.last_verification import SENDS, all_submitted, earlier, failed_verification, unverified, verification
+from chorus_gui.app.last_verification import SENDS, all_submitted, earlier, failed_verification, sent_since_scan, unverified, verification
 from chorus_gui.app.values import CredentialFacts, CustodyFacts, JournalFacts, ReceiptFacts, ReviewFacts, WrongFacts
 from chorus_gui.app.words import agree, files_and_size, plural, size
 from chorus_gui.core.custody.state import State as Custody
 from chorus_gui.core.model import ChangeKind, Grade, Tally
 
 RECOVER = "Show both journals"
+DIFFERS = "The central store differs from the journal"
 
 
 class Action(Enum):
@@ -129,7 +130,7 @@ def site_status(known: Known) -> SiteStatus:
         step if at is None or n <= at or step.progress is Progress.DONE else Step(step.name, Progress.LATER, step.text)
         for n, step in enumerate(found)
     )
-    warnings = _warnings(known, steps[at].action if at is not None else Action.NOTHING)
+    warnings = _warnings(known, steps[at] if at is not None else None)
     if known.configuration_problems:
         problems = plural(known.configuration_problems, "problem")
         text = f"{known.configuration_error} {problems} to fix.".strip()
@@ -187,10 +188,18 @@ def _check_out(known: Known) -> Step:
         if known.wrong is not None:
             again = "it" if known.wrong.files == 1 else "them"
             text = f"{known.wrong.text} Check out the journal to upload {again} again."
-            return Step(name, Progress.STOPPED, text, label, Action.CHECK_OUT, headline="The verification found differences")
+            return Step(name, Progress.STOPPED, text, label, Action.CHECK_OUT, headline=DIFFERS)
         about = " It is the list of every file that you submit. Starting it uploads no files." if custody.state is Custody.NEW else ""
-        return Step(name, Progress.NOW, f"{custody.detail}{about}", label, Action.CHECK_OUT)
+        return Step(name, Progress.NOW, f"{custody.detail}{about}{_left(known)}", label, Action.CHECK_OUT)
     return Step(name, Progress.STOPPED, custody.detail, "Show options", Action.DECIDE_CUSTODY, headline=custody.text)
+
+
+def _left(known: Known) -> str:
+    """What is left of the last submission, as a sentence after a space; "" if nothing is."""
+    version = unverified(known.receipts, known.journal, known.wrong) if known.journal is not None else None
+    if known.journal is not None and _pending(known):
+        return f" {files_and_size(known.journal.pending)} recorded, not uploaded."
+    return f" Version {version} has not been verified yet." if version else ""
 
 
 def _review(known: Known) -> Step:
@@ -210,7 +219,7 @@ def _review(known: Known) -> Step:
     if review is None or review.stale:
         if _differs(known):
             return Step(name, Progress.DONE, "Files that differ in the central store come first.")
-        if _sent_since_scan(known):
+        if sent_since_scan(known.receipts, known.journal):
             return Step(name, Progress.DONE, "Submitted.")
         if known.journal is not None and known.journal.interrupted:
             text = "The last upload was interrupted. What arrived is recorded, and is not uploaded again. Scan to see what is left."
@@ -271,7 +280,7 @@ def _finish(known: Known) -> Step:
         return Step(name, Progress.LATER, "Compare the central store with the journal after the upload.")
     if known.wrong is not None:
         label = f"Upload {plural(known.wrong.files, 'file')} again"
-        return Step(name, Progress.STOPPED, known.wrong.text, label, Action.REPAIR, headline="The verification found differences")
+        return Step(name, Progress.STOPPED, known.wrong.text, label, Action.REPAIR, headline=DIFFERS)
     verified = verification(known.receipts, last, known.wrong)
     if verified is not None and not verified.clean:
         text, headline = failed_verification(verified), "The verification found differences" if verified.failures else "Not verified"
@@ -343,15 +352,6 @@ def _last_run(known: Known, *, repair: bool = True) -> ReceiptFacts | None:
     return next((receipt for receipt in known.receipts if receipt.kind in kinds), None)
 
 
-def _sent_since_scan(known: Known) -> bool:
-    """The last run of this journal recorded the review, or found no changes, so the changed journal needs no scan."""
-    last = _last_run(known)
-    if last is not None and last.kind == "submission" and last.clean and not last.versions:
-        return known.journal is not None and bool(known.journal.versions)
-    version = known.journal.last_version if known.journal else None
-    return last is not None and version is not None and version in last.versions and last.kind in SENDS
-
-
 def _differs(known: Known) -> bool:
     """A verification found differences that nobody repaired, or the last one of the last version did not finish."""
     if known.wrong is not None:
@@ -394,9 +394,9 @@ def _nothing_to_do(known: Known) -> bool:
     return known.wrong is None and verified is not None and verified.clean and unverified(known.receipts, journal, known.wrong) is None
 
 
-def _warnings(known: Known, next_step: Action) -> tuple[str, ...]:
-    wrong = [known.wrong.text] if known.wrong is not None and next_step is not Action.REPAIR else []
-    credential = _credential_warnings(known) if next_step is not Action.ENTER_TOKEN else ()
+def _warnings(known: Known, next_step: Step | None) -> tuple[str, ...]:
+    wrong = [known.wrong.text] if known.wrong is not None and (next_step is None or known.wrong.text not in next_step.text) else []
+    credential = _credential_warnings(known) if next_step is None or next_step.action is not Action.ENTER_TOKEN else ()
     away = () if known.review and not known.review.stale and known.review.out_of_reach else known.away
     return (*wrong, *credential, *away, *_site_warnings(known), *submission_warnings(known))
 
@@ -410,7 +410,7 @@ def _credential_warnings(known: Known) -> list[str]:
 def _site_warnings(known: Known) -> list[str]:
     review, out = known.review, list[str]()
     if review is None or review.stale:
-        last = _last_run(known) if _sent_since_scan(known) else None
+        last = _last_run(known) if sent_since_scan(known.receipts, known.journal) else None
         return (
             [f"The last submission could not read {plural(last.problems, 'item')} on the site. The receipt names what."]
             if last and last.problems

@@ -83,7 +83,8 @@ class JournalFacts:
 
     ``versions`` are all, ascending, and the one that was begun last at the end; ``counts`` by version and modality, ``modalities``
     their sums.  ``interrupted``: the last command uploaded, and never ended.  ``stays``: what is recorded, but held back or left out by
-    the configuration, so that no upload sends it.  Sums are made once: everything on screen asks for them, for each new state.
+    the configuration, so that no upload sends it.  ``outside``: the modalities with uploaded files that the configuration does not
+    include.  Sums are made once: everything on screen asks for them, for each new state.
     """
 
     path: Path
@@ -96,6 +97,7 @@ class JournalFacts:
     copies: tuple[CopyFacts, ...] = ()
     interrupted: bool = False
     stays: Tally = field(default_factory=Tally)
+    outside: tuple[str, ...] = ()
 
     @property
     def last_version(self) -> str | None:
@@ -263,6 +265,8 @@ class VerifyFacts:
     extra_total: int = 0
     partial: bool = False
     """it was about a part of the version's files only"""
+    outside: tuple[str, ...] = ()
+    """modalities with uploaded files that the configuration does not include: they were not compared"""
 
     @property
     def total(self) -> int:

@@ -65,7 +65,7 @@ class Wrong(NamedTuple):
     def text(self) -> str:
         """What was found, when and by whom."""
         were = agree(self.total, "was", "were")
-        return f"{files(self.total)} {were} missing or different in the central store when {self.by} verified it, {moment(self.at_us)}."
+        return f"{files(self.total)} {were} missing or different in the central store. {self.by} found that on {moment(self.at_us)}."
 
     @property
     def sentence(self) -> str:

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,6 +73,8 @@ def verify(
         local = workspace.config.journal.local
         refresh(workspace, ctx)
         partial = bool(how.part) or set(modalities) != set(workspace.config.modalities)
+        active_versions = [count for count in active.journal.counts() if count.active > count.pending and version in (None, count.version)]
+        outside = tuple(sorted({count.modality for count in active_versions} - set(workspace.config.modalities)))
         judged = Judged(reread, partial, known_keys(local))
         found = Found(judged)
         with (
@@ -95,7 +97,7 @@ def verify(
             if not how.part:
                 found.look_for_extra(active, store, Selection(version))
             active.verification = found.verification(reread=reread)
-        return found.facts(version, modalities, reread=reread)
+        return replace(found.facts(version, modalities, reread=reread), outside=outside)
 
     return run(workspace, Command("file verify", receipt="verify"), ctx, step)
 
@@ -229,6 +231,9 @@ def sentences(found: VerifyFacts, *, repairing: bool = False, window: bool = Fal
     said = [f"Compared {files(compared)} with the journal, {COMPARED[found.reread]}."]
     if found.partial and not repairing:
         said.append("Other files of the journal were not compared.")
+    if found.outside and not repairing:
+        these = agree(len(found.outside), "this modality", "these modalities")
+        said.append(f"Files of {', '.join(found.outside)} were not compared, because the configuration does not include {these}.")
     if found.bad_total:
         said.append(f"{files(found.bad_total)} {agree(found.bad_total, 'differs', 'differ')} from the journal.")
         if not repairing:

@@ -7,17 +7,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from world import World
+from world import World, ran
 
 from chorus_gui.app import facts
 from chorus_gui.app.last_verification import verification
 from chorus_gui.app.site_status import COMMANDS, Action, Known, Progress, SiteStatus, site_status
 from chorus_gui.app.values import CredentialFacts, CustodyFacts, JournalFacts, ReceiptFacts, ReviewFacts, WrongFacts
+from chorus_gui.app.verify import sentences, verify
 from chorus_gui.core.custody.history_check import Known as Kept
 from chorus_gui.core.custody.history_check import LessHistoryError
 from chorus_gui.core.custody.state import State as Custody
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Approval, ChangeKind, DiffSummary, Grade, Tally, VersionCount
+from chorus_gui.core.submission.work import Selection
 
 HERE = CustodyFacts(Custody.NOT_IN_CLOUD, "Journal on this computer", "", Grade.GOOD, may_write=True)
 MINE = CustodyFacts(Custody.MINE, "Checked out by you", "", Grade.GOOD, can_check_in=True, may_write=True)
@@ -494,3 +496,71 @@ def test_the_folders_of_the_site_are_looked_for_now(tmp_path: Path) -> None:
     assert str(world.site) in sentence
     assert "Check that the share is connected" in sentence
     assert sentence in site_status(facts.known(world.workspace(), JobContext())).warnings
+
+
+DELETED = receipt("submission", "three")
+AMENDED = receipt("submission", "one")
+
+
+@pytest.mark.parametrize(
+    "receipts",
+    [
+        pytest.param((DELETED, GOOD, SENT), id="only deletions: their version has no files"),
+        pytest.param((AMENDED, GOOD, SENT), id="an older version was amended"),
+        pytest.param((receipt("upload"), SENT), id="an upload that had nothing to do"),
+        pytest.param((receipt("repair"), SENT), id="a repair that had nothing to do"),
+    ],
+)
+def test_after_a_submission_nobody_is_asked_to_scan(receipts: tuple[ReceiptFacts, ...]) -> None:
+    both = JournalFacts(Path("journal.db"), True, "", 2, ("one", "two"), (replace(ONE, last_upload=None), replace(TWO, last_upload=None)))
+    status = site_status(Known(HERE, both, None, receipts))
+    assert status.next.action is not Action.SCAN or status.next not in status.steps
+    assert status.steps[1].text == "Submitted."
+
+
+@pytest.mark.parametrize(
+    ("receipts", "journal"),
+    [
+        pytest.param((receipt("undo", "two"), SENT), journal(versions=("one",)), id="a version was undone"),
+        pytest.param(
+            (AMENDED, SENT), JournalFacts(Path("j"), True, "", 2, ("one", "two"), (ONE, replace(TWO, last_upload="2099"))), id="newer"
+        ),
+        pytest.param((), journal(), id="no receipt"),
+    ],
+)
+def test_a_journal_that_changed_after_the_last_submission_asks_for_a_scan(
+    receipts: tuple[ReceiptFacts, ...], journal: JournalFacts
+) -> None:
+    status = site_status(Known(HERE, journal, None, receipts))
+    assert status.next.action is Action.SCAN
+    assert status.next is status.steps[1]
+
+
+def test_a_check_out_says_what_it_is_for() -> None:
+    """The journal is checked in, so the first step is a check-out; why, is what is left."""
+    unverified = site_status(Known(FREE, journal(), None, (SENT,)))
+    assert (unverified.next.action, "Version two has not been verified yet." in unverified.text) == (Action.CHECK_OUT, True)
+    pending = site_status(Known(FREE, journal(pending=3), None, (SENT,)))
+    assert (pending.next.action, "recorded, not uploaded." in pending.text) == (Action.CHECK_OUT, True)
+
+
+@pytest.mark.parametrize("custody", [HERE, MINE, FREE])
+def test_what_is_wrong_is_said_once(custody: CustodyFacts) -> None:
+    wrong = WrongFacts(1, ("two",), "1 file was missing or different in the central store.")
+    status = site_status(Known(custody, journal(), None, (WRONG, SENT), wrong))
+    assert status.text.count(wrong.text) + sum(warning.count(wrong.text) for warning in status.warnings) == 1
+
+
+def test_a_modality_that_the_configuration_no_longer_has_is_not_called_verified(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.put("1/Images/a.dcm", "a")
+    world.put("1/Waveforms/w.dat", "w")
+    world.run(version="v1")
+    text = world.file.read_text("utf-8")
+    world.file.write_text(text.replace('"OMOP,Images,Waveforms"', '"OMOP,Images"'), "utf-8")
+    assert "Waveforms" not in world.config.modalities
+    done = ran(verify(world.workspace(), JobContext(), Selection()))
+    assert any("Files of Waveforms were not compared" in said for said in sentences(done.value)), sentences(done.value)
+    status = site_status(facts.known(world.workspace(), JobContext()))
+    assert status.headline == "Everything in the configuration is submitted and verified"
+    assert any("Files of Waveforms were not compared" in step.text for step in status.steps)

@@ -157,7 +157,7 @@ def test_two_computers_and_an_older_tool_take_turns(hospital: Hospital, kind: ty
     assert "differ" in said.out + said.said
     assert marker("20260101000000") is None
     seen = anna.run("status")
-    assert "The verification found differences. 1 file was missing or different" in seen.out + seen.said
+    assert "The central store differs from the journal. 1 file was missing or different" in seen.out + seen.said
     assert "bernd" in seen.out + seen.said
 
     # Another turn of the older tool changes nothing of that.

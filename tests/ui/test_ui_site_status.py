@@ -125,7 +125,7 @@ def test_a_verification_that_failed(qtbot: QtBot, window: MainWindow, world: Wor
     assert ended(window).grade is Grade.WARNING
     status = status_of(window.state)
     assert status is not None
-    assert (status.grade, status.headline) == (Grade.BAD, "The verification found differences")
+    assert (status.grade, status.headline) == (Grade.BAD, "The central store differs from the journal")
     assert "1 file was missing or different" in status.text
     assert status.next.action is Action.REPAIR
     assert_said_everywhere(window)
