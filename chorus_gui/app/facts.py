@@ -94,6 +94,7 @@ def credential(config: Config, now: datetime | None = None) -> CredentialFacts:
 
 def journal(config: Config, ctx: JobContext) -> JournalFacts:
     """The local journal.  Never raises for what is wrong with it."""
+    from chorus_gui.app.outside import pending_outside, wrong_outside
     from chorus_gui.core.journal import backups
     from chorus_gui.core.journal.queries import by_modality
     from chorus_gui.core.journal.store import Journal
@@ -115,8 +116,21 @@ def journal(config: Config, ctx: JobContext) -> JournalFacts:
             counts = tuple(opened.counts())
             modalities = tuple(by_modality(opened))
             outside = tuple(sorted({count.modality for count in counts if count.active > count.pending} - set(config.modalities)))
-            stays = _stays(config, opened, counts)
-            return JournalFacts(path, True, "", opened.schema, versions, counts, modalities, copies, interrupted, stays, outside)
+            return JournalFacts(
+                path,
+                True,
+                "",
+                opened.schema,
+                versions,
+                counts,
+                modalities,
+                copies,
+                interrupted,
+                _stays(config, opened, counts),
+                outside,
+                pending_outside(config, counts),
+                wrong_outside(opened, config),
+            )
     except JournalMissingError:
         return JournalFacts(path, copies=copies)
     except JournalError as error:
@@ -358,7 +372,7 @@ def wrong(workspace: Workspace, ctx: JobContext) -> WrongFacts | None:
     local = workspace.config.journal.local
     try:
         with Journal.open(local, readonly=True) as opened:
-            found = kept_wrong(opened, local)
+            found = kept_wrong(opened, local, workspace.config.modalities)
     except JournalError:
         return None
     return WrongFacts(found.total, found.versions, found.text) if found else None
@@ -384,13 +398,13 @@ def known(workspace: Workspace, ctx: JobContext) -> Known:
     from chorus_gui.app.site_status import Known
     from chorus_gui.core.config.model import UploadMethod
 
-    config = workspace.config
+    config, found = workspace.config, wrong(workspace, ctx)  # it reads what the others share, so it comes first
     return Known(
         custody(workspace, ctx),
         journal(config, ctx),
         review(config, 0, ctx),
         receipts(config, ctx),
-        wrong(workspace, ctx),
+        found,
         credential(config),
         uses_scripts=config.upload_method is UploadMethod.AZCLI,
         away=away(config, ctx),

@@ -111,15 +111,18 @@ def check(workspace: Workspace, ctx: JobContext) -> Done[list[JournalFinding]]:
 
     A note names what verifications found missing or different in the store: the journal is intact then, but not true.
     """
+    from chorus_gui.app.outside import wrong_outside, wrong_sentence
     from chorus_gui.app.verified import kept_wrong, refresh
     from chorus_gui.core.journal.store import Journal
 
     def step(active: Run) -> list[JournalFinding]:
         Journal.verify_file(active.journal.path)
         refresh(workspace, active.ctx)
-        wrong = kept_wrong(active.journal, workspace.config.journal.local)
+        wrong = kept_wrong(active.journal, workspace.config.journal.local, workspace.config.modalities)
         if wrong is not None:
             active.warn(wrong.sentence)
+        for found in wrong_outside(active.journal, workspace.config):
+            active.warn(wrong_sentence(*found))
         return active.journal.check()
 
     return look(workspace, ctx, "journal check", step)

@@ -9,6 +9,7 @@ from operator import attrgetter
 from chorus_gui.app.cluster import use_cluster
 from chorus_gui.app.holds import holding_back
 from chorus_gui.app.options import params_text
+from chorus_gui.app.outside import wrong_outside, wrong_sentence
 from chorus_gui.app.run import Command, Done, Run, run
 from chorus_gui.app.submit import check_built_in, check_version
 from chorus_gui.app.values import VerifyFacts
@@ -52,13 +53,17 @@ def repair(
         local = workspace.config.journal.local
         refresh(workspace, ctx)
         many = {check.version: check.reread for _, check in unnamed_wrong(active.journal, local)} if known else {}
-        before = [one for one in wrong_rows(active.journal, local) if one[0].version not in many] if known else []
+        before = [
+            one
+            for one in (wrong_rows(active.journal, local) if known else ())
+            if one[0].version not in many and one[0].modality in modalities
+        ]
         version = None if before or many else version
         active.log.version = version or ""
         looked_at = tuple(sorted({row.version for row, _, _ in before} | set(many)))
         looked_at = looked_at or ((version,) if version else tuple(active.journal.versions()))
         active.log.modalities, active.log.looked_at = modalities, looked_at
-        judged = Judged(reread, True, known_keys(local))
+        judged = Judged(reread, True, known_keys(local), modalities=modalities)
         found, wrong = Found(judged), list[Verdict]()
 
         def verdicts() -> Iterator[Verdict]:
@@ -100,6 +105,7 @@ def repair(
                 active.verification = found.verification(reread=reread)
                 if note := record(workspace, ctx, judged):
                     active.warn(note)
+            active.log.notes += [wrong_sentence(*one) for one in wrong_outside(active.journal, workspace.config)]
         return Repaired(len(wrong), found.facts(version, modalities, reread=reread))
 
     params = params_text((("version", which.version), ("modalities", which.modalities), ("reread", reread)))

@@ -5,121 +5,20 @@ Green means that nothing is wrong, and that the program knows of nothing left to
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from enum import Enum
 from typing import TypeGuard
 
 from chorus_gui.app.last_verification import SENDS, all_submitted, earlier, failed_verification, sent_since_scan, unverified, verification
-from chorus_gui.app.values import CredentialFacts, CustodyFacts, JournalFacts, ReceiptFacts, ReviewFacts, WrongFacts
+from chorus_gui.app.outside import pending_sentence, wrong_sentence
+from chorus_gui.app.site_steps import COMMANDS, Action, Known, Progress, SiteStatus, Step
+from chorus_gui.app.values import ReceiptFacts, ReviewFacts
 from chorus_gui.app.words import agree, files_and_size, plural, size
 from chorus_gui.core.custody.state import State as Custody
 from chorus_gui.core.model import ChangeKind, Grade, Tally
 
+__all__ = ["COMMANDS", "RECOVER", "Action", "Known", "Progress", "SiteStatus", "Step", "site_status", "submission_warnings"]
+
 RECOVER = "Show both journals"
 DIFFERS = "The central store differs from the journal"
-
-
-class Action(Enum):
-    """What a person can do next; the window has a button for each, :data:`COMMANDS` the command."""
-
-    NOTHING = "nothing"
-    CORRECT_CONFIGURATION = "correct configuration"
-    ENTER_TOKEN = "enter token"  # noqa: S105 - the words, not one
-    TRY_AGAIN = "try again"
-    CHECK_OUT = "check out"
-    RECOVER_JOURNAL = "recover journal"
-    DECIDE_CUSTODY = "decide custody"
-    SCAN = "scan"
-    REVIEW = "review"
-    SHOW_PROGRESS = "show progress"
-    UPLOAD = "upload"
-    RESUME = "resume"
-    MAKE_SCRIPT = "make script"
-    VERIFY = "verify"
-    SEE_VERIFICATION = "see verification"
-    REPAIR = "repair"
-    CHECK_IN = "check in"
-
-
-COMMANDS = {
-    Action.CORRECT_CONFIGURATION: "doctor",
-    Action.ENTER_TOKEN: "doctor",
-    Action.TRY_AGAIN: "status",
-    Action.CHECK_OUT: "journal checkout",
-    Action.RECOVER_JOURNAL: "journal recover",
-    Action.DECIDE_CUSTODY: "journal status",
-    Action.SCAN: "scan",
-    Action.REVIEW: "submit",
-    Action.UPLOAD: "file upload",
-    Action.RESUME: "submit",
-    Action.MAKE_SCRIPT: "file list --output-type azcli",
-    Action.VERIFY: "file verify",
-    Action.SEE_VERIFICATION: "file verify",
-    Action.REPAIR: "file repair",
-    Action.CHECK_IN: "journal checkin",
-}
-"""What a person can do next → its command; not in it: there is none."""
-
-
-class Progress(Enum):
-    """How far a step is.  STOPPED: a person must do something before the step can continue."""
-
-    DONE = "done"
-    NOW = "now"
-    LATER = "later"
-    STOPPED = "stopped"
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One of the four steps.  ``action`` is what its button does, ``label`` what the button says, "" for no button.
-
-    ``headline`` says where the site is while this is the next step; "": it follows from ``name``.
-    """
-
-    name: str
-    progress: Progress
-    text: str
-    label: str = ""
-    action: Action = Action.NOTHING
-    version: str | None = None
-    headline: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """Everything that is known.  ``wrong`` is what verifications found, on any computer, and nobody repaired.  ``receipts`` are the newest first; ``running`` are the kinds of jobs that run or wait:
-    "scan", "record", "submit", "upload", "verify".  ``looking``: something is still being read.  ``away`` has a sentence for each folder
-    of the site that cannot be read now.
-    """
-
-    custody: CustodyFacts
-    journal: JournalFacts | None = None
-    review: ReviewFacts | None = None
-    receipts: tuple[ReceiptFacts, ...] = ()
-    wrong: WrongFacts | None = None
-    credential: CredentialFacts = field(default_factory=CredentialFacts)
-    running: frozenset[str] = frozenset()
-    looking: bool = False
-    uses_scripts: bool = False
-    configuration_problems: int = 0
-    configuration_error: str = ""
-    away: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class SiteStatus:
-    """Where the site is: a ``headline``, a sentence, its grade, and the next step with its button.
-
-    ``warnings`` are sentences about other problems and remaining work.
-    """
-
-    headline: str
-    text: str
-    grade: Grade
-    next: Step
-    steps: tuple[Step, Step, Step, Step]
-    warnings: tuple[str, ...] = ()
 
 
 def site_status(known: Known) -> SiteStatus:
@@ -440,6 +339,9 @@ def submission_warnings(known: Known) -> list[str]:
         out.append(
             f"{plural(stays, 'recorded file')} {agree(stays, 'is', 'are')} not uploaded: held back, or left out by “exclude” in the configuration."
         )
+    if journal is not None:
+        out += [pending_sentence(modality, tally.files) for modality, tally in journal.pending_outside]
+        out += [wrong_sentence(modality, count) for modality, count in journal.wrong_outside]
     last = verification(known.receipts, journal.last_sent, known.wrong) if journal and journal.last_sent else None
     for version in journal.versions if journal else ():
         found = verification(known.receipts, version, known.wrong) if journal and version != journal.last_sent else None

@@ -114,6 +114,7 @@ def upload(workspace: Workspace, ctx: JobContext, which: Selection) -> Done[None
             active.begin(leave_copies=store)
             with watched(active), workspace.person.progress(ctx):
                 upload_pending(active.work, store, which)
+        _mention_outside(active)
         mention_wrong(active)
 
     params = params_text((("version", which.version), ("modalities", which.modalities), ("max-num-files", which.max_files)))
@@ -172,12 +173,23 @@ def _to_send(review: Review) -> int:
 
 def mention_wrong(active: Run) -> None:
     """Note what a verification found and nobody has repaired."""
+    from chorus_gui.app.outside import wrong_outside, wrong_sentence
     from chorus_gui.app.verified import kept_wrong, refresh
 
+    config = active.workspace.config
     refresh(active.workspace, active.ctx)
-    wrong = kept_wrong(active.journal, active.workspace.config.journal.local)
+    wrong = kept_wrong(active.journal, config.journal.local, config.modalities)
     if wrong is not None:
         active.log.notes.append(wrong.sentence)
+    active.log.notes += [wrong_sentence(*found) for found in wrong_outside(active.journal, config)]
+
+
+def _mention_outside(active: Run) -> None:
+    """Note what is pending and of a modality that the configuration does not include."""
+    from chorus_gui.app.outside import pending_outside, pending_sentence
+
+    found = pending_outside(active.workspace.config, active.journal.counts())
+    active.log.notes += [pending_sentence(modality, tally.files) for modality, tally in found]
 
 
 def check_built_in(config: Config) -> None:

@@ -84,7 +84,8 @@ class JournalFacts:
     ``versions`` are all, ascending, and the one that was begun last at the end; ``counts`` by version and modality, ``modalities``
     their sums.  ``interrupted``: the last command uploaded, and never ended.  ``stays``: what is recorded, but held back or left out by
     the configuration, so that no upload sends it.  ``outside``: the modalities with uploaded files that the configuration does not
-    include.  Sums are made once: everything on screen asks for them, for each new state.
+    include; ``pending_outside``: what is recorded and not uploaded of such a modality; ``wrong_outside``: how many of its uploaded files
+    are known to be missing or different in the store.  Sums are made once: everything on screen asks for them, for each new state.
     """
 
     path: Path
@@ -98,6 +99,8 @@ class JournalFacts:
     interrupted: bool = False
     stays: Tally = field(default_factory=Tally)
     outside: tuple[str, ...] = ()
+    pending_outside: tuple[tuple[str, Tally], ...] = ()
+    wrong_outside: tuple[tuple[str, int], ...] = ()
 
     @property
     def last_version(self) -> str | None:
@@ -117,7 +120,7 @@ class JournalFacts:
     def pending(self) -> Tally:
         """What is recorded and not uploaded, in all versions, and an upload would send."""
         recorded = sum((Tally(count.pending, count.pending_bytes) for count in self.counts), Tally())
-        return recorded - self.stays
+        return recorded - self.stays - sum((tally for _, tally in self.pending_outside), Tally())
 
     @cached_property
     def by_version(self) -> Mapping[str, Sequence[VersionCount]]:

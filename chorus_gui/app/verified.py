@@ -13,7 +13,7 @@ import os
 import socket
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -92,6 +92,8 @@ class Judged:
     right: dict[str, set[Key]] = field(default_factory=dict[str, set[Key]])
     whole: dict[str, bool] = field(default_factory=dict[str, bool])
     """versions of which a run that is otherwise about a part compares every file, and whether it reads them"""
+    modalities: Collection[str] | None = None
+    """that were compared; None: all"""
 
     def take(self, verdict: Verdict) -> None:
         """One more."""
@@ -110,6 +112,10 @@ class Judged:
             named += [WrongFile(*key, verdict.result.value, row.size, row.md5 or "", read)]
         elif verdict.level is not None and not (verdict.level is Level.PROPERTIES and self.known.get(version, {}).get(key)):
             self._note_right(version, key)
+
+    def not_compared(self, old: VersionCheck | None) -> tuple[WrongFile, ...]:
+        """The files that were wrong before, of modalities that this run did not compare: they are as wrong as before."""
+        return tuple(file for file in old.wrong if file.modality not in self.modalities) if old and self.modalities is not None else ()
 
     def _note_right(self, version: str, key: Key) -> None:
         if key in self.known.get(version, ()):
@@ -150,6 +156,8 @@ def record(workspace: Workspace, ctx: JobContext, judged: Judged) -> str:
     seen = _load(local)
     ended, program = time.time_ns() // 1000, f"CHoRUS Upload {chorus_gui.__version__}"
     for version, (compared, size, unchecked, wrong) in judged.counts.items():
+        old = seen.get(version)
+        left = judged.not_compared(old.check if old else None)
         new = VersionCheck(
             version,
             ended,
@@ -161,10 +169,9 @@ def record(workspace: Workspace, ctx: JobContext, judged: Judged) -> str:
             compared,
             size,
             unchecked,
-            wrong,
-            tuple(judged.wrong.get(version, ())),
+            wrong + len(left),
+            (*judged.wrong.get(version, ()), *left),
         )
-        old = seen.get(version)
         if old is None and judged.partial and not wrong:
             continue  # a part that is right says nothing about the version
         right = tuple(judged.right.get(version, ()))
@@ -199,9 +206,10 @@ def wrong_rows(journal: Journal, local: Path, version: str | None = None) -> lis
     return out
 
 
-def kept_wrong(journal: Journal, local: Path) -> Wrong | None:
-    """What is known to be missing or different in the store.  Asks nobody: see :func:`refresh`."""
-    found, more = wrong_rows(journal, local), unnamed_wrong(journal, local)
+def kept_wrong(journal: Journal, local: Path, modalities: Collection[str] | None = None) -> Wrong | None:
+    """What is known to be missing or different in the store, of these modalities.  Asks nobody: see :func:`refresh`."""
+    found = [one for one in wrong_rows(journal, local) if modalities is None or one[0].modality in modalities]
+    more = unnamed_wrong(journal, local)
     if not found and not more:
         return None
     checks = {check.version: check for _, _, check in found} | {check.version: check for _, check in more}
