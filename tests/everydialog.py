@@ -286,7 +286,7 @@ class EveryDialog:
         yield self.asked("try again", lambda: ask.ask_again(page, error, self.answer))
         yield self.asked("mark as deleted", lambda: ask.ask_mark_deleted(page, (1, 2)))
         yield self.asked("undo a version", lambda: ask.ask_undo(page, "20261127150107", 1204, 1204))
-        yield self.asked("mark failed files as deleted", lambda: upload.ask_mark_failed(page, ("a.dcm", "b.dcm")))
+        yield self.asked("mark failed files as deleted", lambda: upload.ask_mark_failed(page, (("Images", "a.dcm"), ("Images", "b.dcm"))))
         yield self.asked("release failed files", lambda: upload.ask_release_failed(page, (("Images", "a.dcm"), ("Images", "b.dcm"))))
 
     def _readiness_questions(self) -> Made:

@@ -208,13 +208,21 @@ def undo(workspace: Workspace, ctx: JobContext, version: str) -> Done[Undone]:
     return run(workspace, Command("journal undo", params_text([("version", version)]), writes=True, receipt="undo"), ctx, step)
 
 
-def mark_deleted(workspace: Workspace, ctx: JobContext, paths: Sequence[str], *, version: str | None, params: str) -> Done[Marked]:
-    """Mark files as deleted in the journal; nothing is removed from the store.  ``params``: the options, for the history."""
+def mark_deleted(
+    workspace: Workspace, ctx: JobContext, files: Sequence[str | tuple[str, str]], which: Selection, *, params: str
+) -> Done[Marked]:
+    """Mark files as deleted in the journal; nothing is removed from the store.  ``params``: the options, for the history.
+
+    ``files``: paths of the journal; or (modality, path), which is one file also if another modality has the same path.
+    """
     from chorus_gui.core.submission.mark import mark_as_deleted
+
+    paths = [file if isinstance(file, str) else file[1] for file in files]
+    keys = {file for file in files if not isinstance(file, str)}
 
     def step(active: Run) -> Marked:
         active.begin()
-        marked = mark_as_deleted(active.work, paths, version=version)
+        marked = mark_as_deleted(active.work, paths, version=which.version, modalities=which.modalities, keys=keys)
         active.faulty = bool(marked.unknown)
         return marked
 

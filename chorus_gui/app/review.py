@@ -250,15 +250,17 @@ def _own_staging(workspace: Workspace, *, keep: bool) -> Generator[Path]:
 def mark_gone(workspace: Workspace, ctx: JobContext, ids: Sequence[int]) -> Done[Marked]:
     """Mark as deleted what these changes say is in the journal and not on the site.  Raises :class:`ReviewError`."""
     from chorus_gui.app.journal import mark_deleted
+    from chorus_gui.app.options import Selection
     from chorus_gui.core.review.changes import by_ids
 
     with workspace.staged() as staging:
-        paths = [change.path for start in range(0, len(ids), 1000) for change in by_ids(staging, ids[start : start + 1000]) if change.gone]
-    if not paths:
+        changes = (change for start in range(0, len(ids), 1000) for change in by_ids(staging, ids[start : start + 1000]))
+        gone = [(change.modality, change.path) for change in changes if change.gone]
+    if not gone:
         raise ReviewError(
             "None of these files can be marked as deleted.", meaning="The site has them, or the journal does not.", remedy="Scan again."
         )
-    return mark_deleted(workspace, ctx, paths, version=None, params="")
+    return mark_deleted(workspace, ctx, gone, Selection(), params="")
 
 
 # --- held-back changes ---------------------------------------------------------------------------------------------------

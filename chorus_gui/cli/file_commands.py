@@ -87,7 +87,7 @@ def add(groups: Any) -> None:
         mark.set_defaults(run=run_mark_uploaded)
 
     deleted = commands.add_parser("mark_as_deleted", help="mark files as deleted in the journal; nothing is removed from the store")
-    deleted.add_argument("--version", metavar="V", help="mark only files of this version")
+    _filters(deleted, version="mark only files of this version")
     add_accept_less(deleted)
     _paths(deleted, "paths as in the journal")
     deleted.set_defaults(run=run_mark_deleted)
@@ -288,11 +288,12 @@ def run_mark_uploaded(args: argparse.Namespace, report: Report, ctx: JobContext)
 def run_mark_deleted(args: argparse.Namespace, report: Report, ctx: JobContext) -> Done[Any]:
     """Mark files as deleted."""
     from chorus_gui.app.journal import mark_deleted
-    from chorus_gui.cli.arguments import params_text, workspace
+    from chorus_gui.cli.arguments import params_text, selection, workspace
 
     paths = _listed(args)
     with workspace(args, report) as opened:
-        done = mark_deleted(opened, ctx, paths, version=args.version, params=params_text(args, "version", "file", "file_list"))
+        params = params_text(args, "version", "modalities", "file", "file_list")
+        done = mark_deleted(opened, ctx, paths, selection(args), params=params)
     _print_marked(report, done, "deleted")
     return done
 

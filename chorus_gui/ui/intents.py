@@ -277,9 +277,9 @@ class MarkDeleted(Intent):
 
 @dataclass(frozen=True, slots=True)
 class MarkFailed(Intent):
-    """Mark files that failed as deleted in the journal, by their paths."""
+    """Mark files that failed (modality, path) as deleted in the journal."""
 
-    paths: tuple[str, ...]
+    files: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chorus_gui.app import custody, journal, review
+from chorus_gui.app.options import Selection
 from chorus_gui.ui import intents
 from chorus_gui.ui.host import Host
 from chorus_gui.ui.state import JobKind
@@ -123,14 +124,15 @@ def _mark_failed(host: Host, intent: intents.MarkFailed) -> None:
 
     def describe(done: Done[Any]) -> str:
         marked, unknown = done.value.marked, len(done.value.unknown)
-        host.update(failures=tuple(one for one in host.state.failures if one.item.path not in marked))
+        gone = {file for file in intent.files if file[1] in marked}
+        host.update(failures=tuple(one for one in host.state.failures if (one.item.modality, one.item.path) not in gone))
         left = f" {count_of(unknown, 'file')} {agree(unknown, 'has', 'have')} no current entry." if unknown else ""
         return f"Marked {count_of(len(marked), 'file')} as deleted.{left} Scan again."
 
     host.start(
         JobKind.MARK,
-        f"Mark {count_of(len(intent.paths), 'file')} as deleted",
-        lambda ctx: journal.mark_deleted(workspace, ctx, intent.paths, version=None, params=""),
+        f"Mark {count_of(len(intent.files), 'file')} as deleted",
+        lambda ctx: journal.mark_deleted(workspace, ctx, intent.files, Selection(), params=""),
         describe,
     )
 

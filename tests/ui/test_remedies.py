@@ -174,7 +174,7 @@ def test_entries_that_match_no_pattern_are_marked_on_the_upload_page(qtbot: QtBo
     assert [(len(group.failures), group.failures[0].kind) for group in page.failures.model.groups] == [(2, "PatternError")]
     assert page.failures.mark_button.isEnabled()
     assert not page.failures.release_button.isVisible()
-    assert press(qtbot, window, page.failures.mark_button) == intents.MarkFailed((PATH, "1001/Images/b.dcm"))
+    assert press(qtbot, window, page.failures.mark_button) == intents.MarkFailed((("Images", PATH), ("Images", "1001/Images/b.dcm")))
     assert world.active() == {}
     assert window.state.failures == ()
 

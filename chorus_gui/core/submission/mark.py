@@ -31,13 +31,29 @@ class Marked:
     refused: list[Verdict] = field(default_factory=list[Verdict])
 
 
-def mark_as_deleted(work: Work, paths: Iterable[str], *, version: str | None = None) -> Marked:
-    """Close the open rows of these paths (of that version only, if given).  Nothing is removed from the store.
+def mark_as_deleted(
+    work: Work,
+    paths: Iterable[str],
+    *,
+    version: str | None = None,
+    modalities: Collection[str] = (),
+    keys: Collection[tuple[str, str]] = (),
+) -> Marked:
+    """Close the open rows of these paths (of that version and these modalities only, if given).  Nothing is removed from the store.
 
-    ``work.log`` gets what was closed.
+    ``keys``: of these (modality, path) only.  A path that two modalities have in different site folders names two files: without
+    ``modalities`` or ``keys`` it is refused.  ``work.log`` gets what was closed.
     """
     out = Marked()
     found = _open_rows(work, paths, out, None if version is None else {version})
+    if keys:
+        found = [row for row in found if (row.modality, row.path) in keys]
+    elif modalities:
+        other = {row.path: f"It is a file of {row.modality}." for row in found if row.modality not in modalities}
+        found = [row for row in found if row.modality in modalities]
+        out.unknown |= {path: why for path, why in other.items() if path not in {row.path for row in found}}
+    else:
+        found = _of_one_folder(work, found, out)
 
     def done(rows: list[Row]) -> None:
         out.marked += [row.path for row in rows]
@@ -48,6 +64,19 @@ def mark_as_deleted(work: Work, paths: Iterable[str], *, version: str | None = N
             work.ctx.checkpoint()
             batch.add(Entry(Action.CLOSE, old_id=row.file_id, state="DELETED"), row)
     return out
+
+
+def _of_one_folder(work: Work, rows: Sequence[Row], out: Marked) -> list[Row]:
+    """The rows but those of a path that names files in several site folders."""
+    places = {modality: site.place.text for modality, site in work.config.sites.items()}
+    named: dict[str, dict[str, str]] = {}
+    for row in rows:
+        named.setdefault(row.path, {})[row.modality] = places.get(row.modality, row.modality)
+    several = {path: sorted(found) for path, found in named.items() if len(set(found.values())) > 1}
+    out.unknown |= {
+        path: f"{' and '.join(found)} have this path in different folders: add --modalities." for path, found in several.items()
+    }
+    return [row for row in rows if row.path not in several]
 
 
 def _is_moment(digits: str) -> bool:

@@ -277,7 +277,7 @@ class UploadPage(Page):
             self.intent.emit(intent)
 
     def _mark(self, failures: tuple[Failure, ...]) -> None:
-        ask_mark_failed(self, tuple(dict.fromkeys(failure.item.path for failure in failures)))
+        ask_mark_failed(self, tuple(dict.fromkeys((failure.item.modality, failure.item.path) for failure in failures)))
 
     def _release(self, failures: tuple[Failure, ...]) -> None:
         ask_release_failed(self, tuple((failure.item.modality, failure.item.path) for failure in failures))
@@ -287,9 +287,9 @@ class UploadPage(Page):
         self.intent.emit(intents.ShowPage("verify", journal.last_version or "" if journal else ""))
 
 
-def ask_mark_failed(page: Page, paths: tuple[str, ...]) -> None:
-    """Mark the entries of these failed files as deleted?"""
-    files = len(paths)
+def ask_mark_failed(page: Page, failed: tuple[tuple[str, str], ...]) -> None:
+    """Mark the entries of these failed files (modality, path) as deleted?"""
+    files = len(failed)
     ConfirmDialog(
         page,
         Question(
@@ -302,7 +302,7 @@ def ask_mark_failed(page: Page, paths: tuple[str, ...]) -> None:
             ),
             danger=True,
         ),
-        lambda: page.intent.emit(intents.MarkFailed(paths)),
+        lambda: page.intent.emit(intents.MarkFailed(failed)),
     ).open()
 
 
