@@ -7,6 +7,7 @@ It names configuration files, and nothing of what is in them: what a list shows 
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -95,7 +96,8 @@ def names(files: Sequence[Path]) -> dict[Path, str]:
     found = dict.fromkeys(files, 1)
     while True:
         called = {file: _name(file, depth) for file, depth in found.items()}
-        twice = [file for file, name in called.items() if list(called.values()).count(name) > 1 and found[file] < len(file.parts)]
+        often = Counter(called.values())
+        twice = [file for file, name in called.items() if often[name] > 1 and found[file] < len(file.parts)]
         if not twice:
             return called
         for file in twice:

@@ -82,7 +82,7 @@ class Menus:
         self._recents = QMenu("Open &recent", window)
         self._recents.setToolTipsVisible(True)
         self._themes: dict[str, QAction] = {}
-        self._shown_recents: tuple[Path, ...] | None = None
+        self._shown_recents: tuple[tuple[Path, str], ...] | None = None
         self._file()
         self._journal()
         self._upload()
@@ -94,11 +94,12 @@ class Menus:
         """What makes sense in this state."""
         for entry in self._entries:
             entry.action.setEnabled(entry.sensible(state))
-        if state.recents != self._shown_recents:
-            self._shown_recents = state.recents
+        names = state.site_names
+        if (recents := tuple((file, names[file]) for file in state.recents)) != self._shown_recents:
+            self._shown_recents = recents
             self._recents.clear()
-            for file in state.recents:
-                action = self._recents.addAction(button_text(file.name if len(file.parts) < 3 else f"{file.parent.name} / {file.name}"))
+            for file, name in recents:
+                action = self._recents.addAction(button_text(name))
                 action.setToolTip(plain_text(str(file)))
                 action.triggered.connect(lambda _=False, file=file: self._do(intents.OpenConfig(file)))
             self._recents.setEnabled(bool(state.recents))

@@ -13,6 +13,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chorus_gui.app import site_list
 from chorus_gui.app.journal import Completeness
 from chorus_gui.app.options import Selection
 from chorus_gui.app.site_list import Listed
@@ -255,6 +256,12 @@ class SessionState:
     def recents(self) -> tuple[Path, ...]:
         """The configurations that were open last, the latest first."""
         return tuple(one.file for one in self.sites[:RECENTS])
+
+    @property
+    def site_names(self) -> dict[Path, str]:
+        """What the window calls each configuration: the open one, and those in the list of sites."""
+        files = (one.file for one in self.sites)
+        return site_list.names(list(dict.fromkeys(files if self.config_file is None else (self.config_file, *files))))
 
     @property
     def running(self) -> JobView | None:

@@ -23,6 +23,7 @@ from chorus_gui.ui.main_window import MainWindow
 from chorus_gui.ui.pages.overview import OverviewPage
 from chorus_gui.ui.session import Session
 from chorus_gui.ui.settings import Settings
+from chorus_gui.ui.site_intents import ListSites
 from chorus_gui.ui.state import RECENTS, JobKind, JobView
 from chorus_gui.ui.widgets.sites import SiteList, where_journal
 
@@ -205,6 +206,34 @@ def test_the_list_of_an_earlier_version_is_used(qtbot: QtBot, tmp_path: Path) ->
         assert list(session.state.recents) == [new.file, *files[:-1]], "the menu has the last eight"
         assert [one.file for one in session.state.sites] == [new.file, *files]
     assert [one.file for one in Settings(tmp_path / "window.ini").sites] == [new.file, *files]
+
+
+def test_a_site_has_one_short_name_everywhere(qtbot: QtBot, tmp_path: Path) -> None:
+    """Top bar, title, tray, list and menu.  Sites whose folders have the same name also show the folder above."""
+    worlds = [fill(World(tmp_path / part)) for part in ("2025/north", "2026/north", "south")]
+    with a_session(qtbot, tmp_path) as session:
+        window = MainWindow(session)
+        qtbot.addWidget(window)
+        window.show()
+        assert window.top.site.full == "CHoRUS Upload"
+        for one in worlds:
+            session.open(one.file)
+            settle(qtbot, session)
+        listed = dialog_of(qtbot, window).list
+        for one, name in zip(worlds, ("2025 / north", "2026 / north", "south"), strict=True):
+            session.open(one.file)
+            settle(qtbot, session)
+            assert window.top.site.full == window.top.site.accessibleName() == name
+            assert str(one.file) in window.top.site.toolTip()
+            assert str(one.site) in window.top.site.toolTip()
+            assert str(one.file) in window.top.site.accessibleDescription()
+            assert window.windowTitle().startswith(f"{name}: ")
+            assert window.notifier._status.startswith(f"{name}: ")
+            assert window.menus._recents.actions()[0].text() == name
+            assert str(listed.model.data(listed.model.index(0, 0))) == f"{name} (open)"
+        session.do(ListSites(()))
+        assert window.top.site.full == "south", "an open site has a name, also if the list has none"
+        window._stopped = True
 
 
 def test_a_date_is_as_the_reader_writes_it() -> None:

@@ -91,8 +91,7 @@ def row(*items: QWidget | QLayout | int | None, space: int = SPACE, margins: tup
 
 def column(*items: QWidget | QLayout | int | None, space: int = SPACE, margins: tuple[int, int, int, int] = (0, 0, 0, 0)) -> QVBoxLayout:
     """One below the other; None is a stretch, a number a distance."""
-    made = QVBoxLayout()
-    return _fill(made, items, space, margins)
+    return _fill(QVBoxLayout(), items, space, margins)
 
 
 def _fill(layout: Any, items: tuple[QWidget | QLayout | int | None, ...], space: int, margins: tuple[int, int, int, int]) -> Any:
@@ -270,11 +269,12 @@ class ElidedLabel(PlainLabel):
         """The whole text."""
         return self._full
 
-    def set_full(self, text: str) -> None:
-        """Show a text, as much of it as fits."""
-        self._full = text = plain_text(text)
-        self.setToolTip(plain_text(text))
-        self.setAccessibleName(text)
+    def set_full(self, text: str, details: str = "") -> None:
+        """Show a text, as much of it as fits.  ``details``: what its tooltip says in the place of the text."""
+        self._full = plain_text(text)
+        self.setToolTip(plain_text(details or text))
+        self.setAccessibleName(self._full)
+        self.setAccessibleDescription(plain_text(details))
         self._elide()
 
     def sizeHint(self) -> QSize:

@@ -122,7 +122,7 @@ class TopBar(QFrame):
     def render_state(self, state: SessionState) -> None:
         """Draw the state."""
         config = state.config
-        self.site.set_full(site_name(state))
+        self.site.set_full(site_name(state), site_details(state))
         kind = state.store_kind
         self.badge.setVisible(kind is not StoreKind.NONE)
         self.badge.setText("DEMO" if state.demo else words.STORES[kind].upper())
@@ -156,12 +156,15 @@ class TopBar(QFrame):
 
 
 def site_name(state: SessionState) -> str:
-    """What the open site is called: its folder, or its configuration."""
-    if state.config is not None:
-        texts = list(dict.fromkeys(site.place.text for site in state.config.sites.values()))
-        if len(texts) == 1:
-            return texts[0]
-    return str(state.config_file) if state.config_file else "CHoRUS Upload"
+    """What the open site is called, as in the list of sites: the folder of its configuration."""
+    return state.site_names[state.config_file] if state.config_file else "CHoRUS Upload"
+
+
+def site_details(state: SessionState) -> str:
+    """Where the configuration and the files of the open site are; "" if none is open."""
+    said = [f"Configuration: {state.config_file}"] if state.config_file else []
+    places = dict.fromkeys(site.place.text for site in state.config.sites.values()) if state.config else ()
+    return "\n".join((*said, *([f"Files: {', '.join(places)}"] if places else [])))
 
 
 class NoticeBar(QFrame):

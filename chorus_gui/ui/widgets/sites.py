@@ -151,8 +151,8 @@ class SiteList(QWidget):
     def render(self, state: SessionState) -> None:
         """Draw the state."""
         before, self._state = self._state, state
-        if state.sites != before.sites:
-            self._names = site_list.names([one.file for one in state.sites])
+        if (state.sites, state.config_file) != (before.sites, before.config_file):
+            self._names = state.site_names
         self._draw()
         if self.isVisible() and any(one.file not in self._known for one in state.sites):
             self.look()
