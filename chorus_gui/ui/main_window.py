@@ -32,7 +32,7 @@ from chorus_gui.ui.status import spoken, status_of
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets import files
 from chorus_gui.ui.widgets.basics import column, refresh_icons, row
-from chorus_gui.ui.widgets.chrome import JobBar, NoticeBar, Rail, TopBar, measured, share_of, site_name
+from chorus_gui.ui.widgets.chrome import JobBar, NoticeBar, Rail, TopBar, measured, percent_of, site_name
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Question, ReportDialog
 from chorus_gui.ui.widgets.icons import program_icon
 from chorus_gui.ui.widgets.remembering import Memory
@@ -241,8 +241,8 @@ class MainWindow(QMainWindow):
     def _progress(self, progress: JobProgress) -> None:
         self.job.show_progress(progress)
         if self.state.running is not None and progress.job.id == self.state.running.id:
-            share = share_of(measured(progress).count)
-            percent = (progress.job.id, int(share * 100)) if share is not None else NO_PERCENT
+            done = percent_of(measured(progress).count)
+            percent = (progress.job.id, done) if done is not None else NO_PERCENT
             if percent != self._percent:  # the task bar shows it, too
                 self._percent = percent
                 self._entitle()

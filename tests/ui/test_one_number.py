@@ -102,7 +102,7 @@ def test_card_and_bar_show_one_rate_one_total_and_one_state(qtbot: QtBot, servic
     assert figures["Speed"].text in told
     assert figures["Time left"].text in told
     assert figures["Files"].text == "6 of 31"
-    assert told.startswith("6 of 31 files")
+    assert told.startswith("18 % · 6 of 31 files"), "by bytes, as its bar and the title of the window"
     assert words.size(30_500) in told
     told = show(6.0, 6, paused=True)
     assert figures["Speed"].text == figures["Time left"].text == "–"

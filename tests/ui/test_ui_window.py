@@ -115,7 +115,7 @@ def test_the_job_bar_shows_pauses_and_cancels(qtbot: QtBot, window: MainWindow) 
     qtbot.waitUntil(lambda: [job.title for job in session.state.jobs] == ["Upload"])
 
 
-def test_the_title_says_how_much_of_the_job_is_done(qtbot: QtBot, window: MainWindow) -> None:
+def test_title_and_job_bar_say_how_much_of_the_job_is_done(qtbot: QtBot, window: MainWindow) -> None:
     session = window.session
     session.start(JobKind.UPLOAD, "Upload", forever, key="journal")
     job = session.state.running
@@ -130,6 +130,9 @@ def test_the_title_says_how_much_of_the_job_is_done(qtbot: QtBot, window: MainWi
     assert window.windowTitle().startswith("25 % · ")
     show(399)
     assert window.windowTitle().startswith("99 % · ")
+    assert window.job._detail.full.startswith("99 % · 1 of 4 files")
+    session.progressed.emit(JobProgress(job, Snapshot("upload", {"Images": Count(1, 100)})))
+    assert "%" not in window.job._detail.full, "how much there is, is not known"
     with qtbot.waitSignal(session.ended):
         session.jobs.cancel_all()
     qtbot.waitUntil(lambda: session.state.running is None)

@@ -289,13 +289,14 @@ class JobBar(QFrame):
             return
         snapshot = progress.snapshot
         line = measured(progress)
-        share = share_of(line.count)
+        share, percent = share_of(line.count), percent_of(line.count)
         if share is None:
             self._bar.setRange(0, 0)
         else:
             self._bar.setRange(0, 1000)
             self._bar.setValue(int(share * 1000))
-        self._detail.set_full(progress_text(snapshot, line))
+        told = progress_text(snapshot, line)
+        self._detail.set_full(told if percent is None else f"{percent} % · {told}")
         self._bar.setAccessibleName(f"{progress.job.title}: {self._detail.full}")
 
     def _pause(self) -> None:
@@ -327,6 +328,12 @@ def share_of(total: Count) -> float | None:
     if total.total_files:
         return min((total.files + total.failed) / total.total_files, 1.0)
     return None
+
+
+def percent_of(total: Count) -> int | None:
+    """The same in whole percent, rounded down: 100 only when all is done."""
+    share = share_of(total)
+    return None if share is None else int(share * 100)
 
 
 def progress_text(snapshot: Snapshot, line: ProgressLine | None = None) -> str:
