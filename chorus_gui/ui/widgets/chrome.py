@@ -331,7 +331,7 @@ def share_of(total: Count) -> float | None:
 
 
 def percent_of(total: Count) -> int | None:
-    """The same in whole percent, rounded down: 100 only when all is done."""
+    """The same in whole percent, rounded down: 100 is everything."""
     share = share_of(total)
     return None if share is None else int(share * 100)
 
