@@ -94,6 +94,7 @@ def credential(config: Config, now: datetime | None = None) -> CredentialFacts:
 
 def journal(config: Config, ctx: JobContext) -> JournalFacts:
     """The local journal.  Never raises for what is wrong with it."""
+    from chorus_gui.app import last_scan
     from chorus_gui.app.outside import pending_outside, wrong_outside
     from chorus_gui.core.journal import backups
     from chorus_gui.core.journal.queries import by_modality
@@ -130,9 +131,10 @@ def journal(config: Config, ctx: JobContext) -> JournalFacts:
                 outside,
                 pending_outside(config, counts),
                 wrong_outside(opened, config),
+                last_scan.read(config, opened),
             )
     except JournalMissingError:
-        return JournalFacts(path, copies=copies)
+        return JournalFacts(path, copies=copies, scanned=last_scan.read(config, None))
     except JournalError as error:
         return JournalFacts(path, True, str(error), copies=copies)
 

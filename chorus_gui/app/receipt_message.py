@@ -67,7 +67,7 @@ def _left_out(receipt: Receipt) -> list[str]:
     failed, held = len(receipt.failures), len(receipt.held_back)
     return [
         *([f"{files(failed)} failed"] if failed else []),
-        *([f"{plural(receipt.problems, 'file or folder', 'files or folders')} could not be read"] if receipt.problems else []),
+        *([f"{plural(receipt.problems, 'problem')} on the site"] if receipt.problems else []),
         *([f"{files(held)} held back"] if held else []),
         *([f"{files(receipt.unmatched)} unmatched"] if receipt.unmatched else []),
     ]

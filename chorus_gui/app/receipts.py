@@ -221,7 +221,7 @@ def _facts(receipt: Receipt) -> list[tuple[str, str]]:
     if receipt.complete:
         facts.append(("Complete", f"{', '.join(receipt.complete)}: every approved file is in the central store"))
     if receipt.problems is not None:
-        facts.append(("Could not be read", f"{receipt.problems:,}" if receipt.problems else "nothing"))
+        facts.append(("Problems on the site", f"{receipt.problems:,}" if receipt.problems else "none"))
     if receipt.unmatched is not None:
         facts.append(("Unmatched", files(receipt.unmatched)))
     return facts
@@ -243,7 +243,7 @@ _Group = tuple[str, str, list[str]]
 
 
 def _problems(receipt: Receipt) -> list[tuple[str, list[_Group]]]:
-    """Everything that is wrong, under its heading: what failed is not what differs, and not what could not be read or checked."""
+    """Everything that is wrong, under its heading: what failed is not what differs, and not a problem on the site, or what could not be checked."""
     check = receipt.verification
     failed = [(f.cause, f.remedy, f"{f.item.modality}: {f.item.path}") for f in receipt.failures]
     unread = [(u.cause, "", f"{u.modality}: {u.path}" if u.modality else u.path) for u in receipt.unread]
@@ -251,7 +251,7 @@ def _problems(receipt: Receipt) -> list[tuple[str, list[_Group]]]:
     unchecked = [(f.cause, "", f"{f.modality}: {f.path}") for f in (check.unchecked if check else ())]
     parts = (
         ("Failed", failed, len(failed)),
-        ("Could not be read", unread, len(unread)),
+        ("Problems on the site", unread, len(unread)),
         ("Missing or different", differing, check.differing if check else 0),
         ("Could not be checked", unchecked, check.unchecked_files if check else 0),
     )

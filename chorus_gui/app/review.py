@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from chorus_gui.app import leaks
+from chorus_gui.app import last_scan, leaks
 from chorus_gui.app.cluster import use_cluster
 from chorus_gui.app.holds import refresh_for
 from chorus_gui.app.options import SubmitOptions
@@ -229,6 +229,7 @@ def reviewed_site(active: Run, options: SubmitOptions, *, keep: bool) -> Generat
             if refuse_taken(workspace.config, active.journal, staging, version):
                 reviewed = Reviewed(reviewed.path, summary(staging))
             review = Review(staging, active.journal, reviewed, version, options)
+            last_scan.keep(workspace.config, active.journal, review, staging)
             leaks.refresh_for(active)
             review.leaks = leaks.of_review(active, review, staging)
             review.leak_kinds = leaks.open_kinds(workspace, review.readiness)

@@ -10,7 +10,7 @@ from typing import TypeGuard
 from chorus_gui.app.last_verification import SENDS, all_submitted, earlier, failed_verification, sent_since_scan, unverified, verification
 from chorus_gui.app.outside import pending_sentence, wrong_sentence
 from chorus_gui.app.site_steps import COMMANDS, Action, Known, Progress, SiteStatus, Step
-from chorus_gui.app.values import ReceiptFacts, ReviewFacts
+from chorus_gui.app.values import ReceiptFacts, ReviewFacts, ScanFacts
 from chorus_gui.app.words import agree, files_and_size, plural, size
 from chorus_gui.core.custody.state import State as Custody
 from chorus_gui.core.model import ChangeKind, Grade, Tally
@@ -113,6 +113,11 @@ def _review(known: Known) -> Step:
         return Step(name, Progress.STOPPED, journal.error, "Retry", Action.TRY_AGAIN, headline="The journal cannot be read")
     if _site_is_gone(review):
         return _gone(name, review)
+    found = _found(known)
+    if found is not None and not _waits_for_approval(review):
+        text = f"The last scan found {plural(found.changes, 'change')}, {size(found.send_bytes)} to upload. Nobody has approved {agree(found.changes, 'it', 'them')}."
+        headline = f"{plural(found.changes, 'change')} to review"
+        return Step(name, Progress.NOW, text, "Scan and review", Action.SUBMIT_FOUND, headline=headline)
     if (_pending(known) or _left_to_submit(known).files) and not _waits_for_approval(review):
         return Step(name, Progress.DONE, "Recorded changes are uploaded first.")
     if review is None or review.stale:
@@ -123,12 +128,14 @@ def _review(known: Known) -> Step:
         if known.journal is not None and known.journal.interrupted:
             text = "The last upload was interrupted. What arrived is recorded, and is not uploaded again. Scan to see what is left."
             return Step(name, Progress.NOW, text, "Scan the site again", Action.SCAN, headline="The upload is not complete")
+        if _found_nothing(known):
+            return Step(name, Progress.DONE, "The last scan found no changes.")
         if review is None:
             return Step(name, Progress.NOW, "Find out what changed on the site since the last submission.", "Scan the site", Action.SCAN)
         return Step(name, Progress.NOW, "The journal has changed since the scan.", "Scan the site again", Action.SCAN)
     problems = review.summary.total(ChangeKind.PROBLEM).files
     if _waits_for_approval(review):
-        unread = f" {plural(problems, 'item')} could not be read." if problems else ""
+        unread = f" The scan found {plural(problems, 'problem')} on the site." if problems else ""
         text = f"{plural(review.to_do_total.files, 'change')}, {size(review.to_send.bytes)} to upload.{unread}{_ignored(review)}"
         found = f"{plural(review.to_do_total.files, 'change')} to review"
         return Step(name, Progress.NOW, text, "Review the changes", Action.REVIEW, headline=found)
@@ -228,6 +235,28 @@ def _waits_for_approval(review: ReviewFacts | None) -> bool:
     return review is not None and not review.stale and review.approval is None and review.to_do_total.files > 0
 
 
+def _scanned(known: Known) -> ScanFacts | None:
+    """What the last scan of the command line found, if the window has not scanned since."""
+    scanned = known.journal.scanned if known.journal else None
+    return None if scanned is None or (known.review is not None and known.review.scanned_us >= scanned.at_us) else scanned
+
+
+def _found(known: Known) -> ScanFacts | None:
+    """The last scan of the command line found changes that nobody has recorded or tried to, and it still holds."""
+    scanned, last = _scanned(known), _last_run(known)
+    if scanned is None or not scanned.current or not scanned.changes:
+        return None
+    return scanned if last is None or last.ended_us < scanned.at_us else None
+
+
+def _found_nothing(known: Known) -> bool:
+    """The last scan of the command line found that the site is as the journal has it."""
+    scanned = _scanned(known)
+    if scanned is None or known.journal is None or not known.journal.versions:
+        return False
+    return scanned.current and scanned.whole and not scanned.changes and not scanned.problems
+
+
 def _site_is_gone(review: ReviewFacts | None) -> TypeGuard[ReviewFacts]:
     """The last scan could read nothing of the site."""
     if review is None or review.stale or review.approval is not None or review.to_do_total.files:
@@ -289,6 +318,8 @@ def _nothing_to_do(known: Known) -> bool:
     journal = known.journal
     if journal is None or journal.last_sent is None or _pending(known) or _waits_for_approval(known.review) or _left_to_submit(known).files:
         return False
+    if _found(known) is not None:
+        return False
     verified = verification(known.receipts, journal.last_sent, known.wrong)
     return known.wrong is None and verified is not None and verified.clean and unverified(known.receipts, journal, known.wrong) is None
 
@@ -307,17 +338,24 @@ def _credential_warnings(known: Known) -> list[str]:
 
 
 def _site_warnings(known: Known) -> list[str]:
-    review, out = known.review, list[str]()
-    if review is None or review.stale:
-        last = _last_run(known) if sent_since_scan(known.receipts, known.journal) else None
+    """What the last scan found wrong on the site.  Not each problem is something that could not be read: the review or the receipt says what it is."""
+    review, scanned, out = known.review, _scanned(known), list[str]()
+    last = _last_run(known) if sent_since_scan(known.receipts, known.journal) else None
+    if scanned is not None and (last is None or last.ended_us < scanned.at_us):
+        them = agree(scanned.problems, "it", "them")
         return (
-            [f"The last submission could not read {plural(last.problems, 'item')} on the site. The receipt names what."]
-            if last and last.problems
+            [f"The last scan found {plural(scanned.problems, 'problem')} on the site. Scan again to see {them}."]
+            if scanned.problems
             else out
         )
+    if review is None or review.stale:
+        if last is not None and last.problems:
+            them = agree(last.problems, "it", "them")
+            out.append(f"The last submission found {plural(last.problems, 'problem')} on the site. The receipt names {them}.")
+        return out
     problems = review.summary.total(ChangeKind.PROBLEM).files
     if problems and not (review.out_of_reach and problems == len(review.out_of_reach)):
-        out.append(f"{plural(problems, 'item')} on the site could not be read.")
+        out.append(f"The last scan found {plural(problems, 'problem')} on the site.")
     if review.to_do_total.files or review.approval is not None:
         out += review.out_of_reach  # otherwise it is the next step's own text
     return out
@@ -326,8 +364,9 @@ def _site_warnings(known: Known) -> list[str]:
 def submission_warnings(known: Known) -> list[str]:
     """What is left or wrong about submissions, in addition to the next step."""
     review, journal, out = known.review, known.journal, list[str]()
-    if review is not None and not review.stale and review.summary.excluded:
-        held = review.summary.excluded
+    scanned = _scanned(known)
+    held = max(scanned.held if scanned is not None else 0, review.summary.excluded if review is not None and not review.stale else 0)
+    if held:
         out.append(f"{plural(held, 'change')} {agree(held, 'is', 'are')} held back.")
     if review is not None and not review.stale and (leaks := review.leaks + review.pending_leaks):
         has = agree(leaks, "has", "have")

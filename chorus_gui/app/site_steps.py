@@ -21,6 +21,7 @@ class Action(Enum):
     DECIDE_CUSTODY = "decide custody"
     SCAN = "scan"
     REVIEW = "review"
+    SUBMIT_FOUND = "submit what a scan found"
     SHOW_PROGRESS = "show progress"
     UPLOAD = "upload"
     RESUME = "resume"
@@ -40,6 +41,7 @@ COMMANDS = {
     Action.DECIDE_CUSTODY: "journal status",
     Action.SCAN: "scan",
     Action.REVIEW: "submit",
+    Action.SUBMIT_FOUND: "submit",
     Action.UPLOAD: "file upload",
     Action.RESUME: "submit",
     Action.MAKE_SCRIPT: "file list --output-type azcli",

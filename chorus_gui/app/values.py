@@ -77,6 +77,23 @@ class CopyFacts:
     last_version: str
 
 
+@dataclass(frozen=True, slots=True)
+class ScanFacts:
+    """What the last scan of the command line found, in microseconds UTC and files: no review of it is kept for the window.
+
+    ``changes`` are what an approval would record, ``held`` those that are held back.  ``whole``: it was of every modality of the
+    configuration.  ``current``: the journal is as it was then.
+    """
+
+    at_us: int
+    changes: int = 0
+    send_bytes: int = 0
+    held: int = 0
+    problems: int = 0
+    whole: bool = True
+    current: bool = True
+
+
 @dataclass(frozen=True)
 class JournalFacts:
     """What the local journal holds.  ``exists`` False: there is none yet.  ``error``: it is there, but cannot be read.
@@ -85,7 +102,7 @@ class JournalFacts:
     their sums.  ``interrupted``: the last command uploaded, and never ended.  ``stays``: what is recorded, but held back or left out by
     the configuration, so that no upload sends it.  ``outside``: the modalities with uploaded files that the configuration does not
     include; ``pending_outside``: what is recorded and not uploaded of such a modality; ``wrong_outside``: how many of its uploaded files
-    are known to be missing or different in the store.  Sums are made once: everything on screen asks for them, for each new state.
+    are known to be missing or different in the store.  ``scanned``: what the last scan of the command line found.  Sums are made once: everything on screen asks for them, for each new state.
     """
 
     path: Path
@@ -101,6 +118,7 @@ class JournalFacts:
     outside: tuple[str, ...] = ()
     pending_outside: tuple[tuple[str, Tally], ...] = ()
     wrong_outside: tuple[tuple[str, int], ...] = ()
+    scanned: ScanFacts | None = None
 
     @property
     def last_version(self) -> str | None:

@@ -401,14 +401,33 @@ def test_an_upload_of_a_part_was_not_interrupted() -> None:
     assert "interrupted" not in site_status(known).text
 
 
-def test_what_the_last_submission_could_not_read_is_a_warning_until_the_next_scan() -> None:
+def test_problems_that_the_last_submission_found_are_a_warning_until_the_next_scan() -> None:
     """The site's drive was gone, so it found no changes: that is not the same as a site without changes."""
     unread = replace(receipt("submission"), problems=2)
     shown = site_status(Known(MINE, journal(), None, (unread,)))
-    assert "The last submission could not read 2 items on the site. The receipt names what." in shown.warnings
+    assert "The last submission found 2 problems on the site. The receipt names them." in shown.warnings
     assert shown.grade is Grade.WARNING
-    assert not any("could not read" in warning for warning in site_status(Known(MINE, journal(), None, (receipt("submission"),))).warnings)
-    assert not any("could not read" in warning for warning in site_status(Known(MINE, journal(), review(5), (unread,))).warnings)
+    assert not any("problem" in warning for warning in site_status(Known(MINE, journal(), None, (receipt("submission"),))).warnings)
+    assert not any("problem" in warning for warning in site_status(Known(MINE, journal(), review(5), (unread,))).warnings)
+
+
+def test_no_status_says_that_a_file_was_not_read_that_was_left_out(tmp_path: Path) -> None:
+    """Each problem was counted as something that could not be read: also a file that the configuration leaves out now."""
+    world = World(tmp_path)
+    world.put("1/Images/a.dcm", "a")
+    world.put("1/Images/b.dcm", "b")
+    world.run(version="v1")
+    text = world.file.read_text("utf-8")
+    world.file.write_text(text.replace("num_threads = 4", 'num_threads = 4\nexclude = ["b.dcm"]'), "utf-8")
+    for look in (lambda: world.review(), lambda: world.run(version="v2")):
+        look()
+        shown = site_status(facts.known(world.workspace(), JobContext()))
+        assert shown.grade is Grade.WARNING
+        assert [warning for warning in shown.warnings if "found 1 problem on the site" in warning]
+        assert "read" not in " ".join((shown.text, *shown.warnings, *(step.text for step in shown.steps)))
+    known = facts.known(world.workspace(), JobContext())
+    (last,) = [one for one in known.receipts if one.problems]
+    assert "read" not in last.page.read_text("utf-8").split("Unmatched")[0].split("<body")[-1]
 
 
 @pytest.mark.parametrize("running", ["record", "submit", "upload"])

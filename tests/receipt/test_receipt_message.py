@@ -46,7 +46,7 @@ def test_it_says_what_the_central_team_asks_for() -> None:
         "Uploaded: 1,206 files, 3.2 GB: OMOP 2, Waveforms 1,204",
         "Compared with the journal: 40 files, by downloading and hashing every file: 1 file differs",
         "In the central store and not in the journal: 1 file",
-        "Not submitted: 2 files failed, 2 files or folders could not be read, 2 files held back, 7 files unmatched",
+        "Not submitted: 2 files failed, 2 problems on the site, 2 files held back, 7 files unmatched",
         "Complete: 20261122120000. Every approved file is in the central store.",
         f"SHA-256 of the completion marker of 20261122120000: {'ab' * 32}",
         next(line for line in message(WHOLE).splitlines() if line.startswith("Ended: ")),
@@ -58,7 +58,7 @@ def test_singular_plural_and_nothing() -> None:
     said = message(one)
     assert said.startswith("CHoRUS verification of versions a, b: Complete\n")
     assert "Compared with the journal: 1 file, by downloading and hashing every file: it matches\n" in said
-    assert "Not submitted: 1 file or folder could not be read, 1 file unmatched\n" in said
+    assert "Not submitted: 1 problem on the site, 1 file unmatched\n" in said
     assert "Compared with the journal: no files\n" in message(replace(one, verification=Verification(Level.REREAD, Tally())))
     assert message(replace(EMPTY, outcome=OutcomeKind.FAILED)).startswith("CHoRUS recording: Stopped by an error\n")
 

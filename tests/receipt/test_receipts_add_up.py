@@ -122,7 +122,7 @@ def test_each_item_that_could_not_be_read_is_named(tmp_path: Path) -> None:
 def names_what_was_not_read(made: Receipt) -> None:
     assert [unread.path for unread in made.unread] == ["1001/Images"]
     for text in (to_text(made), to_html(made)):
-        assert "Could not be read: 1 file or folder" in text
+        assert "Problems on the site: 1 file or folder" in text
         assert "1001/Images" in text
 
 

@@ -73,6 +73,7 @@ def intent_of(step: Step) -> intents.Intent | None:
         Action.DECIDE_CUSTODY: intents.ShowPage("overview", "custody"),
         Action.SCAN: intents.Scan(),
         Action.REVIEW: intents.ShowPage("review"),
+        Action.SUBMIT_FOUND: intents.Scan(),  # the command line keeps no review that the window can show
         Action.SHOW_PROGRESS: intents.ShowPage("upload"),
         Action.UPLOAD: intents.UploadPending(),
         Action.RESUME: intents.RetryFailed(),

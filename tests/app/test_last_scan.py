@@ -1,0 +1,131 @@
+"""What a scan of the command line found is not forgotten when the command ends: the status says it until something newer replaces it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from test_site_status import AFTER, BEFORE, GOOD, HERE, SCANNED, SENT, journal, receipt, review
+from world import World, ran
+
+from chorus_gui.app import facts
+from chorus_gui.app.options import SubmitOptions
+from chorus_gui.app.review import scan
+from chorus_gui.app.site_status import COMMANDS, Action, Known, SiteStatus, site_status
+from chorus_gui.app.values import ReceiptFacts, ReviewFacts, ScanFacts
+from chorus_gui.app.verify import verify
+from chorus_gui.cli.main import main
+from chorus_gui.core.job import JobContext
+from chorus_gui.core.model import Grade
+from chorus_gui.core.submission.work import Selection
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """Everything is submitted and verified."""
+    world = World(tmp_path)
+    world.put("1/Images/a.dcm", "a")
+    world.run(version="v1")
+    ran(verify(world.workspace(), JobContext(), Selection()))
+    assert status(world).grade is Grade.GOOD
+    return world
+
+
+def status(world: World) -> SiteStatus:
+    return site_status(facts.known(world.workspace(), JobContext()))
+
+
+def command(world: World, *words: str) -> int:
+    return main(["-c", str(world.file), *words])
+
+
+@pytest.mark.parametrize("words", [["scan"], ["submit"]], ids=["scan", "a submission that nobody approved"])
+def test_changes_that_a_command_found_are_the_next_step_until_they_are_submitted(world: World, words: list[str]) -> None:
+    world.put("2/Images/b.dcm", "bb")
+    command(world, *words)
+    shown = status(world)
+    assert (shown.headline, shown.grade) == ("1 change to review", Grade.INFO)
+    assert "1 change, 2 B to upload" in shown.text
+    assert COMMANDS[shown.next.action] == "submit"
+    assert command(world, "submit", "--yes") == 0
+    shown = status(world)
+    assert "review" not in shown.headline
+    assert shown.next.action is Action.VERIFY
+
+
+@pytest.mark.parametrize("words", [["scan"], ["submit", "--yes"]])
+def test_changes_that_are_held_back_are_named(world: World, words: list[str]) -> None:
+    world.put("2/Images/b.dcm", "bb")
+    assert command(world, "hold", "add", "--patient", "2", "--reason", "consent") == 0
+    assert command(world, *words) == 0
+    shown = status(world)
+    assert shown.grade is Grade.WARNING
+    assert "1 change is held back." in shown.warnings
+
+
+def test_a_newer_review_of_the_window_replaces_it(world: World) -> None:
+    file = world.put("2/Images/b.dcm", "bb")
+    assert command(world, "scan") == 0
+    file.unlink()
+    ran(scan(world.workspace(), JobContext(), SubmitOptions()))
+    assert status(world).grade is Grade.GOOD
+    world.put("2/Images/c.dcm", "c")
+    assert command(world, "scan") == 0
+    assert status(world).next.action is Action.SUBMIT_FOUND
+
+
+def test_the_review_of_the_window_stays_as_it_was(world: World) -> None:
+    world.put("2/Images/b.dcm", "bb")
+    ran(scan(world.workspace(), JobContext(), SubmitOptions()))
+    before = facts.review(world.config, 0, JobContext())
+    world.put("2/Images/c.dcm", "c")
+    assert command(world, "scan") == 0
+    assert facts.review(world.config, 0, JobContext()) == before
+    assert status(world).next.action is Action.REVIEW
+
+
+def test_a_scan_before_the_first_submission(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.put("1/Images/a.dcm", "a")
+    command(world, "scan")
+    assert status(world).next.action is Action.SUBMIT_FOUND
+
+
+def test_a_scan_that_found_nothing_is_enough(world: World) -> None:
+    """The site was scanned, so nobody is asked to scan it again."""
+    known = Known(HERE, replace(journal(), scanned=ScanFacts(AFTER + 1)), None, (GOOD, receipt("record", "two", at=SCANNED)))
+    assert site_status(replace(known, journal=journal())).next.action is Action.SCAN
+    assert site_status(known).next.action is not Action.SCAN or site_status(known).grade is Grade.GOOD
+    for other in ({"whole": False}, {"current": False}, {"problems": 1}):
+        changed = replace(known, journal=replace(journal(), scanned=replace(ScanFacts(AFTER + 1), **other)))
+        assert site_status(changed).grade is not Grade.GOOD, other
+
+
+FOUND = ScanFacts(AFTER + 1, changes=3, send_bytes=30)
+
+
+@pytest.mark.parametrize("found", [FOUND, replace(FOUND, changes=0, held=2), replace(FOUND, changes=0, problems=1)])
+@pytest.mark.parametrize("seen", [None, review(), review(stale="changed")])
+def test_what_a_scan_found_is_never_green(found: ScanFacts, seen: ReviewFacts | None) -> None:
+    known = Known(HERE, journal(), seen, (GOOD, SENT))
+    assert site_status(known).grade is Grade.GOOD
+    assert site_status(replace(known, journal=replace(journal(), scanned=found))).grade is not Grade.GOOD
+
+
+@pytest.mark.parametrize(
+    ("found", "receipts"),
+    [
+        pytest.param(replace(FOUND, current=False), (GOOD, SENT), id="the journal has changed since"),
+        pytest.param(replace(FOUND, at_us=BEFORE), (GOOD, SENT), id="a submission came after it"),
+    ],
+)
+def test_what_no_longer_holds_is_not_said(found: ScanFacts, receipts: tuple[ReceiptFacts, ...]) -> None:
+    known = Known(HERE, replace(journal(), scanned=found), None, receipts)
+    assert site_status(known).grade is Grade.GOOD
+
+
+def test_files_that_failed_come_before_the_changes_that_they_were() -> None:
+    failed = receipt("submission", "two", clean=False, failures=3, at=AFTER + 2)
+    known = Known(HERE, replace(journal(), scanned=FOUND), None, (failed, GOOD, SENT))
+    assert site_status(known).headline == "3 files failed"
