@@ -360,6 +360,7 @@ def receipts(config: Config, ctx: JobContext, folder: Path | None = None) -> tup
                 made.problems or 0,
                 made.sent_bytes,
                 made.seconds,
+                made.complete,
             )
         )
     return tuple(sorted(found, key=lambda receipt: receipt.ended_us, reverse=True)[:RECEIPTS_SHOWN])
@@ -397,17 +398,20 @@ def away(config: Config, ctx: JobContext) -> tuple[str, ...]:
 
 def known(workspace: Workspace, ctx: JobContext) -> Known:
     """Everything that :func:`~chorus_gui.app.site_status.site_status` is computed from, read now.  The cloud journal is asked."""
+    from chorus_gui.app.shared import shared
     from chorus_gui.app.site_status import Known
     from chorus_gui.core.config.model import UploadMethod
 
     config, found = workspace.config, wrong(workspace, ctx)  # it reads what the others share, so it comes first
+    others = shared(workspace, ctx)
     return Known(
         custody(workspace, ctx),
         journal(config, ctx),
         review(config, 0, ctx),
-        receipts(config, ctx),
+        others.receipts,
         found,
         credential(config),
         uses_scripts=config.upload_method is UploadMethod.AZCLI,
         away=away(config, ctx),
+        complete=others.complete,
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from chorus_gui.app.values import JournalFacts, ReceiptFacts, WrongFacts
 from chorus_gui.app.words import agree, plural
+from chorus_gui.core.submission.marker import Complete, Completeness
 from chorus_gui.core.untrusted import instant_us
 
 SENDS = ("submission", "upload", "repair")
@@ -55,6 +57,26 @@ def never_verified(receipts: tuple[ReceiptFacts, ...], journal: JournalFacts, wr
     return next(
         (version for version in reversed(journal.versions) if version in uploaded and verification(receipts, version, wrong) is None), None
     )
+
+
+def no_longer_complete(
+    receipts: tuple[ReceiptFacts, ...], journal: JournalFacts, complete: Mapping[str, Completeness], wrong: WrongFacts | None
+) -> list[str]:
+    """A sentence for each version whose last run made it complete, and whose marker in the central store does not say so any longer.
+
+    What a verification found wrong removes the marker, and is said by itself.
+    """
+    out: list[str] = []
+    for version, found in complete.items():
+        last = next((receipt for receipt in receipts if receipt.kind in SENDS and version in (*receipt.versions, *receipt.complete)), None)
+        known = wrong is not None and version in wrong.versions
+        if last is None or version not in last.complete or found.complete is Complete.YES or known or version in journal.pending_versions:
+            continue
+        out.append(
+            f"Version {version} was complete, and the central store does not say so now: its marker or its copy of the journal was changed or removed. "
+            f"To write it again, run “chorus-upload file upload --version {version}”."
+        )
+    return out
 
 
 def all_submitted(receipts: tuple[ReceiptFacts, ...], journal: JournalFacts | None, wrong: WrongFacts | None = None) -> str:

@@ -7,7 +7,16 @@ from __future__ import annotations
 
 from typing import TypeGuard
 
-from chorus_gui.app.last_verification import SENDS, all_submitted, earlier, failed_verification, sent_since_scan, unverified, verification
+from chorus_gui.app.last_verification import (
+    SENDS,
+    all_submitted,
+    earlier,
+    failed_verification,
+    no_longer_complete,
+    sent_since_scan,
+    unverified,
+    verification,
+)
 from chorus_gui.app.outside import pending_sentence, wrong_sentence
 from chorus_gui.app.site_steps import COMMANDS, Action, Known, Progress, SiteStatus, Step
 from chorus_gui.app.values import ReceiptFacts, ReviewFacts, ScanFacts
@@ -381,6 +390,8 @@ def submission_warnings(known: Known) -> list[str]:
     if journal is not None:
         out += [pending_sentence(modality, tally.files) for modality, tally in journal.pending_outside]
         out += [wrong_sentence(modality, count) for modality, count in journal.wrong_outside]
+    if journal is not None:
+        out += no_longer_complete(known.receipts, journal, known.complete, known.wrong)
     last = verification(known.receipts, journal.last_sent, known.wrong) if journal and journal.last_sent else None
     for version in journal.versions if journal else ():
         found = verification(known.receipts, version, known.wrong) if journal and version != journal.last_sent else None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
 from chorus_gui.app.values import CredentialFacts, CustodyFacts, JournalFacts, ReceiptFacts, ReviewFacts, WrongFacts
 from chorus_gui.core.model import Grade
+from chorus_gui.core.submission.marker import Completeness
 
 
 class Action(Enum):
@@ -82,7 +84,7 @@ class Step:
 class Known:
     """Everything that is known.  ``wrong`` is what verifications found, on any computer, and nobody repaired.  ``receipts`` are the newest first; ``running`` are the kinds of jobs that run or wait:
     "scan", "record", "submit", "upload", "verify".  ``looking``: something is still being read.  ``away`` has a sentence for each folder
-    of the site that cannot be read now.
+    of the site that cannot be read now.  ``complete``: what the marker of each version says in the central store.
     """
 
     custody: CustodyFacts
@@ -97,6 +99,7 @@ class Known:
     configuration_problems: int = 0
     configuration_error: str = ""
     away: tuple[str, ...] = ()
+    complete: Mapping[str, Completeness] = field(default_factory=dict[str, "Completeness"])
 
 
 @dataclass(frozen=True, slots=True)

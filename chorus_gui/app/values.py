@@ -250,6 +250,8 @@ class ReceiptFacts:
     """what went over the network"""
     seconds: float = 0.0
     """how long the run took"""
+    complete: tuple[str, ...] = ()
+    """the versions that became complete"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ def status_of(state: SessionState) -> SiteStatus | None:
             looking=state.loading,
             uses_scripts=state.config.upload_method is UploadMethod.AZCLI,
             away=state.away,
+            complete=state.complete,
         )
     )
 

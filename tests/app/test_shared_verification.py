@@ -12,6 +12,7 @@ from memorystore import MemoryStore
 from world import World, ran
 
 from chorus_gui.app import facts
+from chorus_gui.app.folders import receipts_folder
 from chorus_gui.app.options import Part, SubmitOptions
 from chorus_gui.app.repair import repair
 from chorus_gui.app.review import Reviewing
@@ -333,3 +334,30 @@ def test_a_submitted_file_that_somebody_replaces_by_hand_is_different_from_then_
     if found is not None:
         assert ran(repair(world.workspace(), JobContext(), ALL, known=True)).status is Status.DONE
         assert facts.wrong(world.workspace(), JobContext()) is None
+
+
+@pytest.mark.parametrize("name", ["submission.json", "journal.db"])
+@pytest.mark.parametrize("by_hand", [True, False], ids=["remote delete", "another tool"])
+def test_a_version_that_is_no_longer_complete_is_never_green(world: World, name: str, by_hand: bool) -> None:
+    """The marker says it to the central team; nothing else on this computer changes when somebody removes it there."""
+    ran(verify(world.workspace(), JobContext(), ALL))
+    assert status_of(world).grade is Grade.GOOD, status_of(world)
+    if by_hand:
+        assert main(["-c", str(world.file), "remote", "delete", "--yes", f"v1/{name}"]) == 0
+    else:
+        (world.central / "v1" / name).unlink()
+    status = status_of(world)
+    assert status.grade is Grade.WARNING, status
+    assert any("Version v1 was complete" in warning for warning in status.warnings)
+    assert main(["-c", str(world.file), "file", "upload", "--version", "v1"]) == 0
+    assert not any("was complete" in warning for warning in status_of(world).warnings)
+
+
+def test_what_a_colleague_verified_is_known_to_the_command_line(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their receipts are next to the journal."""
+    ran(verify(world.workspace(), JobContext(), ALL))
+    for folder in receipts_folder().glob("*"):
+        folder.unlink()
+    monkeypatch.setattr("socket.gethostname", lambda: "another")
+    another_computer(monkeypatch, tmp_path / "colleague")
+    assert status_of(world).next.action is not Action.VERIFY

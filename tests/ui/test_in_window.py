@@ -37,6 +37,7 @@ GROUPS = (
 LEFT = re.compile(rf"chorus-upload [a-z-]+|“(?:{GROUPS}) [a-z_-]+|(?<![\w-])--[a-z-]+| -c ")
 """A command, or an option, that a text still names."""
 ELSEWHERE = {
+    "app/last_verification.py": {"--version", "chorus-upload file"},  # as core/submission/completion.py
     "app/holds.py": {"--file", "--modality", "--patient"},  # what “hold add” and “hold release” are given: the window takes it from a table
     "app/new_credential.py": {"--place"},  # of “credential set”: in the window, each place has its own field
     "app/remote.py": {"--json"},  # the window downloads one file
@@ -55,6 +56,7 @@ ELSEWHERE = {
     "core/scripts/access.py": {"--no-verify-tls"},  # the dialog of a script offers only what works
     "core/storage/gcs/answers.py": {"--clear-encryption-key"},  # of Google's own tool
     "core/submission/completion.py": {"--version", "chorus-upload file"},  # the window has no upload without pending files
+    "core/submission/mark.py": {"--modalities"},  # the window marks lines, and each has its modality
 }
 """What the command line alone has: file → the commands and options that its texts may name in the window, too."""
 
