@@ -36,6 +36,7 @@ from chorus_gui.ui.widgets.chrome import JobBar, NoticeBar, Rail, TopBar, measur
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Question, ReportDialog
 from chorus_gui.ui.widgets.icons import program_icon
 from chorus_gui.ui.widgets.remembering import Memory
+from chorus_gui.ui.widgets.tab_order import is_on, main_action
 from chorus_gui.ui.widgets.waiting import WaitBar
 
 if TYPE_CHECKING:
@@ -185,8 +186,20 @@ class MainWindow(QMainWindow):
         self._make_room()
         self.job.render_state(state)
         self.menus.render(state)
+        before = QApplication.focusWidget()
         for page in self._pages.values():
             page.render(state)
+        self._keep_focus(before)
+
+    def _keep_focus(self, before: QWidget | None) -> None:
+        """The action that was just chosen cannot be chosen twice.  Qt moves the focus to whatever comes next: wait for the next main action."""
+        page = self.stack.currentWidget()
+        if before is None or not isinstance(page, Page):
+            return
+        if is_on(page, before) and before.property("primary") and not (before.isEnabled() and before.isVisible()):
+            page.setFocus(Qt.FocusReason.OtherFocusReason)
+        if QApplication.focusWidget() is page and (action := main_action(page)) is not None:
+            action.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _entitle(self) -> None:
         status, running = status_of(self.state), self.state.running
@@ -209,9 +222,11 @@ class MainWindow(QMainWindow):
             return
         self.stack.setCurrentWidget(page)
         self.rail.show_chosen(name)
-        page.setFocus(Qt.FocusReason.OtherFocusReason)  # Tab continues inside the page, and a screen reader says its name
+        page.setFocus(Qt.FocusReason.OtherFocusReason)
         if topic:
             page.show_topic(topic)
+        if not topic or QApplication.focusWidget() is page:  # the topic has no field of its own
+            page.take_focus()
 
     def _make_room(self) -> None:
         self._notice_room.setVisible(self.state.last is not None or not self.waiting.empty)

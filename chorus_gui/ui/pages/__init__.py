@@ -16,6 +16,7 @@ appear in the rail.
 - What is read on demand (rows of a table) comes through ``services.reader``: ``reader.ask(self, step, then, channel="rows")``, where
   ``step(ctx)`` opens a read-only connection of its own on the reader's thread.  ``services.pager`` is a second reader that slow
   questions do not hold up: for pages of a table only.
+- ``take_focus()`` gives the focus to the page's main action, its button with ``primary``, when the page comes to the front.
 - ``show_topic(topic)`` says why the page was brought to the front, if there is a reason (``ShowPage(name, topic)``).
 - A page reads no other page, keeps nothing that must outlive the program (``services.settings`` does: column widths, a splitter),
   makes no thread, calls no step of core that touches a file or the network, and never calls ``processEvents``.
@@ -27,8 +28,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QLayout, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QApplication, QLayout, QPushButton, QWidget
 
 from chorus_gui.app.signin import Login
 from chorus_gui.ui.jobs import Reader
@@ -36,6 +38,7 @@ from chorus_gui.ui.settings import Settings
 from chorus_gui.ui.state import JobProgress, SessionState
 from chorus_gui.ui.widgets.basics import column
 from chorus_gui.ui.widgets.scrolling import scrolled_if_low
+from chorus_gui.ui.widgets.tab_order import first_control, is_on, main_action
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +74,15 @@ class Page(QWidget):
 
     def show_topic(self, topic: str) -> None:
         """The page was brought to the front for this."""
+
+    def take_focus(self) -> None:
+        """Take the focus: to the main action, otherwise to the first field or button.  With neither, a screen reader says the page's name."""
+        (main_action(self) or first_control(self) or self).setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Enter does what Space does: Qt knows that only in dialogs."""
+        at = QApplication.focusWidget()
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and isinstance(at, QPushButton) and is_on(self, at):
+            at.click()
+        else:
+            super().keyPressEvent(event)

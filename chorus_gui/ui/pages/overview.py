@@ -35,6 +35,7 @@ from chorus_gui.ui.widgets.charts import BarChart
 from chorus_gui.ui.widgets.scrolling import scrolled_if_low
 from chorus_gui.ui.widgets.sites import TITLE as SITES
 from chorus_gui.ui.widgets.sites import SiteList
+from chorus_gui.ui.widgets.tab_order import first_control
 from chorus_gui.ui.widgets.tables import dress_columns, set_widths
 
 VERSIONS_SHOWN = 24
@@ -198,6 +199,8 @@ class OverviewPage(Page):
         """ "custody": show what can be decided about the journal."""
         if topic == "custody":
             self._body_area.ensureWidgetVisible(self._offers)
+            if (offer := first_control(self._offers)) is not None:
+                offer.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _render_status(self, status: SiteStatus, *, busy: bool) -> None:
         self._intent = intent_of(status.next)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLayout, QRadioButton, QWidget
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QAbstractScrollArea, QLayout, QPushButton, QRadioButton, QWidget
 
 
 def tab_in_order(first: QWidget, *parts: QWidget) -> None:
@@ -70,3 +70,28 @@ def _follow(one: QRadioButton, *_: bool) -> None:
         beside = around.findChildren(QRadioButton, options=Qt.FindChildOption.FindDirectChildrenOnly)
     any_chosen = any(other.isChecked() for other in beside)
     one.setFocusPolicy(Qt.FocusPolicy.StrongFocus if one.isChecked() or not any_chosen else Qt.FocusPolicy.ClickFocus)
+
+
+def main_action(root: QWidget) -> QPushButton | None:
+    """The button with the page's main action, if it can be used now."""
+    return next((one for one in root.findChildren(QPushButton) if one.property("primary") and _usable(one, root)), None)
+
+
+def first_control(root: QWidget) -> QWidget | None:
+    """The first field, choice or framed button, as they are seen: no table, and no button that only looks like a link."""
+    found = [one for one in root.findChildren(QWidget) if _usable(one, root) and not isinstance(one, QAbstractScrollArea)]
+    places = [(at.y(), at.x(), n) for n, one in enumerate(found) if not one.property("flat") for at in (one.mapTo(root, QPoint()),)]
+    return found[min(places)[2]] if places else None
+
+
+def is_on(root: QWidget, one: QWidget) -> bool:
+    """It is part of it, and not of a dialog over it."""
+    at: QWidget | None = one
+    while at is not None and at is not root and not at.isWindow():
+        at = at.parentWidget()
+    return at is root
+
+
+def _usable(one: QWidget, root: QWidget) -> bool:
+    seen = one.isVisibleTo(root) and one.isEnabledTo(root)
+    return seen and bool(one.focusPolicy() & Qt.FocusPolicy.TabFocus) and is_on(root, one)
