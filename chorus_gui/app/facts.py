@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 from chorus_gui.app.folders import receipts_folder
 from chorus_gui.app.holds import known_here, known_to_stay
 from chorus_gui.app.values import CopyFacts, CredentialFacts, CustodyFacts, JournalFacts, ReceiptFacts, ReviewFacts, StoreKind, WrongFacts
+from chorus_gui.app.words import LOOKS_EMPTY, empty_folder
 from chorus_gui.core.config import keychain
 from chorus_gui.core.config.credentials import AccountKey, Certificate, ManagedIdentity, MicrosoftLogin, Origin, WorkloadIdentity
 from chorus_gui.core.config.hosts import Host
@@ -382,7 +384,7 @@ def wrong(workspace: Workspace, ctx: JobContext) -> WrongFacts | None:
 
 
 def away(config: Config, ctx: JobContext) -> tuple[str, ...]:
-    """A sentence for each folder of the site that cannot be read now.  Places in a cloud are not asked.  A dead share can take a minute."""
+    """A sentence for each folder of the site that cannot be read now, or is empty although the journal has files of it.  Places in a cloud are not asked.  A dead share can take a minute."""
     from chorus_gui.core.errors import SourceError
     from chorus_gui.core.storage.folder import check_folder
 
@@ -393,7 +395,26 @@ def away(config: Config, ctx: JobContext) -> tuple[str, ...]:
             check_folder(str(folder))
         except SourceError as error:
             out.append(f"{error.what} {error.remedy}".strip())
+            continue
+        if _lost_all(config, folder):
+            out.append(f"{empty_folder(str(folder))} {LOOKS_EMPTY} Check the path and the drive.")
     return tuple(out)
+
+
+def _lost_all(config: Config, folder: Path) -> bool:
+    """The folder is empty, and the journal has files of its modalities."""
+    from chorus_gui.core.folders import disk_path
+    from chorus_gui.core.journal.store import Journal
+
+    try:
+        with os.scandir(disk_path(str(folder))) as entries:
+            if next(entries, None) is not None:
+                return False
+        with Journal.open(config.journal.local, readonly=True) as opened:
+            mine = {site.modality for site in config.sites.values() if site.place.folder == folder}
+            return any(count.active and count.modality in mine for count in opened.counts())
+    except (OSError, JournalError):
+        return False
 
 
 def known(workspace: Workspace, ctx: JobContext) -> Known:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -67,14 +67,17 @@ def upload(
         leaks.refresh(workspace, ctx)
         leak_gate.judge(workspace.config, _of_the_site(workspace.config, [file for file, _ in pairs])).refuse("Nothing was uploaded.")
         store = GuardedStore(workspace.store(), by_hand=True)
+        unmarked.append(store.removed)
         for one in remote.upload(store, pairs, ctx, executor_of(workspace.config), overwrite=overwrite):
             if isinstance(one, Moved):
                 sent[one.remote] = one.md5
             yield one
 
     sent: dict[str, str | None] = {}
+    unmarked: list[set[str]] = []
     done = _one_by_one(workspace, ctx, step)
     _keep_changed(workspace, sent)
+    _name_incomplete(workspace, set[str]().union(*unmarked))
     return done
 
 
@@ -151,12 +154,16 @@ class Deletion:
         gone: set[str] = set()
 
         def step(ctx: JobContext) -> Iterator[str]:
-            for path in remote.delete(GuardedStore(self._workspace.store(), by_hand=True), self.blobs, ctx):
+            store = GuardedStore(self._workspace.store(), by_hand=True)
+            unmarked.append(store.removed)
+            for path in remote.delete(store, self.blobs, ctx):
                 gone.add(path)
                 yield path
 
+        unmarked: list[set[str]] = []
         done = _one_by_one(self._workspace, self._ctx, step)
         _keep_changed(self._workspace, dict.fromkeys(gone))
+        _name_incomplete(self._workspace, set[str]().union(*unmarked), gone)
         return done
 
 
@@ -192,6 +199,29 @@ def _keep_changed(workspace: Workspace, now: Mapping[str, str | None]) -> None:
         f"The journal lists {files(len(found))} of them as uploaded, {agree(len(found), 'which is', 'which are')} {state} in the central store now. "
         "To upload again what the site has, run “chorus-upload file repair”."
     )
+
+
+def _name_incomplete(workspace: Workspace, unmarked: Collection[str], gone: Collection[str] = ()) -> None:
+    """Say which versions of the local journal lost their completion marker or their copy of the journal, and what writes it again."""
+    from chorus_gui.core.journal.store import Journal
+
+    try:
+        with Journal.open(workspace.config.journal.local, readonly=True) as journal:
+            versions = journal.versions()
+    except JournalError:
+        return  # without a journal, nothing can write them again here
+    name = workspace.config.journal.local.name
+    for version in versions:
+        lost = ["The copy of the journal in its folder is gone."] if f"{version}/{name}" in gone else []
+        if version in unmarked:
+            workspace.person.warn(
+                f"Version {version} is no longer marked as complete. {''.join(f'{text} ' for text in lost)}"
+                f"If its files are all in the central store, “chorus-upload file upload --version {version}” marks it again."
+            )
+        elif lost:
+            workspace.person.warn(
+                f"The copy of the journal in the folder of version {version} is gone. To write it again, run “chorus-upload file upload --version {version}”."
+            )
 
 
 @contextmanager

@@ -192,7 +192,7 @@ class Run:
         if found := [verdict for one in completed for verdict in one.wrong]:
             record_found(self.workspace, self.ctx, found)
         for one in completed:
-            if one.marker is not None and one.version in store.changed:
+            if one.written:
                 self.log.complete.append(one.version)
                 self.log.markers[one.version] = one.sha256
             elif not one.marker and not one.expected:

@@ -111,6 +111,21 @@ def _left(known: Known) -> str:
 
 
 def _review(known: Known) -> Step:
+    """Nobody is invited to a scan of folders that cannot be read: they come first."""
+    step = _look_at_site(known)
+    if known.away and step.progress is Progress.NOW and step.action is Action.SCAN:
+        return Step(
+            step.name,
+            Progress.STOPPED,
+            " ".join(known.away),
+            "Scan the site again",
+            Action.SCAN,
+            headline="Could not read the site's files",
+        )
+    return step
+
+
+def _look_at_site(known: Known) -> Step:
     name, review, journal = "Scan and review", known.review, known.journal
     if "scan" in known.running:
         return Step(name, Progress.NOW, "The site is compared with the journal.", headline="Scanning the site…")
@@ -337,6 +352,7 @@ def _warnings(known: Known, next_step: Step | None) -> tuple[str, ...]:
     wrong = [known.wrong.text] if known.wrong is not None and (next_step is None or known.wrong.text not in next_step.text) else []
     credential = _credential_warnings(known) if next_step is None or next_step.action is not Action.ENTER_TOKEN else ()
     away = () if known.review and not known.review.stale and known.review.out_of_reach else known.away
+    away = tuple(sentence for sentence in away if next_step is None or sentence not in next_step.text)
     return (*wrong, *credential, *away, *_site_warnings(known), *submission_warnings(known))
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from chorus_gui.core.review.staging import Staging
     from chorus_gui.core.storage.base import Store
     from chorus_gui.core.submission.approved import Approved
+    from chorus_gui.core.submission.run_result import RunResult
     from chorus_gui.core.submission.work import Selection
 
 
@@ -169,6 +170,14 @@ def _to_send(review: Review) -> int:
     """Bytes that are uploaded if the review is approved."""
     sent = [review.to_do[kind].bytes for kind in (ChangeKind.ADDED, ChangeKind.UPDATED) if kind in review.to_do]
     return sum(sent) + review.along.total.bytes
+
+
+def written(log: RunResult) -> list[str]:
+    """What a run that uploaded no files wrote into the central store, as sentences."""
+    if log.uploaded:
+        return []
+    copies = [f"Wrote the copy of the journal in the folder of version {version}." for version in sorted(log.copies)]
+    return [*copies, *(f"Version {version} is complete. Wrote its completion marker." for version in log.complete)]
 
 
 def mention_wrong(active: Run) -> None:

@@ -11,6 +11,9 @@ from chorus_gui.core.untrusted import instant_us
 if TYPE_CHECKING:
     from chorus_gui.core.model import Tally
 
+LOOKS_EMPTY = "A drive that is not connected looks empty, too."
+"""Why nobody takes an empty folder for a site without files."""
+
 DASH = "–"
 """Written for a missing value."""
 
@@ -26,6 +29,11 @@ RESULTS = {
     "unchecked": ("not checked", "Could not be checked."),
 }
 """The value of a :class:`~chorus_gui.core.transfer.verify.VerifyResult` → (the heading of its column, a sentence)."""
+
+
+def empty_folder(folder: str) -> str:
+    """That a folder of the site is empty, which is suspicious: see :data:`LOOKS_EMPTY`."""
+    return f"The folder {folder} is empty."
 
 
 def number(value: int) -> str:

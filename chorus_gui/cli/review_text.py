@@ -11,6 +11,7 @@ from chorus_gui.app.leaks import lines as leak_lines
 from chorus_gui.app.readiness_report import severities
 from chorus_gui.app.reading import COSTS, PROVIDERS, reading_text
 from chorus_gui.app.review import Review, Reviewing
+from chorus_gui.app.submit import written
 from chorus_gui.app.what_changed import as_json, renamed_text, sentence
 from chorus_gui.app.words import KINDS, agree, duration, files, held_text, measured, moment, plural, size
 from chorus_gui.cli.arguments import UNASKED, ask
@@ -312,7 +313,10 @@ def print_result(report: Report, done: Done[Any], *, nothing: str = "Nothing to 
     if log.uploaded:
         took = f" in {duration(log.seconds)}"
         report.say(f"uploaded: {files(log.transfers.uploaded.files)}, {size(log.transfers.uploaded.bytes)}{took}")
-    if done.ok and not log.entered and not log.uploaded and not log.failures and not log.notes:
+    wrote = written(log)
+    for line in wrote:
+        report.say(line)
+    if done.ok and not (log.entered or log.uploaded or log.failures or log.notes or wrote):
         if done.unread is None:
             report.say(nothing) if nothing else None
         elif not done.unread:

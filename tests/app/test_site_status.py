@@ -10,6 +10,7 @@ import pytest
 from world import World, ran
 
 from chorus_gui.app import facts
+from chorus_gui.app.doctor.places import folder_finding
 from chorus_gui.app.last_verification import verification
 from chorus_gui.app.site_status import COMMANDS, Action, Known, Progress, SiteStatus, site_status
 from chorus_gui.app.values import CredentialFacts, CustodyFacts, JournalFacts, ReceiptFacts, ReviewFacts, WrongFacts
@@ -583,3 +584,34 @@ def test_a_modality_that_the_configuration_no_longer_has_is_not_called_verified(
     status = site_status(facts.known(world.workspace(), JobContext()))
     assert status.headline == "Everything in the configuration is submitted and verified"
     assert any("Files of Waveforms were not compared" in step.text for step in status.steps)
+
+
+@pytest.mark.parametrize("seen", [None, review(stale="changed")])
+@pytest.mark.parametrize("interrupted", [False, True])
+@pytest.mark.parametrize("versions", [(), ("one", "two")])
+def test_nobody_is_invited_to_scan_a_folder_that_cannot_be_read(
+    seen: ReviewFacts | None, interrupted: bool, versions: tuple[str, ...]
+) -> None:
+    known = Known(HERE, replace(journal(versions=versions), interrupted=interrupted), seen)
+    assert site_status(known).next.action is Action.SCAN
+    status = site_status(replace(known, away=GONE))
+    assert (status.headline, status.text, status.grade) == ("Could not read the site's files", GONE[0], Grade.BAD)
+    assert (status.next.action, status.next.progress) == (Action.SCAN, Progress.STOPPED)
+    assert GONE[0] not in status.warnings
+
+
+def test_an_empty_folder_of_the_site_is_named_only_if_the_journal_has_files_of_it(tmp_path: Path) -> None:
+    """A drive that is not connected looks empty: the Doctor says the same words."""
+    world = World(tmp_path)
+    assert facts.away(world.config, JobContext()) == ()
+    file = world.put("1/Images/a.dcm", "a")
+    world.run(version="v1")
+    assert facts.away(world.config, JobContext()) == ()
+    file.unlink()
+    for folder in (file.parent, file.parent.parent):
+        folder.rmdir()
+    (sentence,) = facts.away(world.config, JobContext())
+    found = folder_finding(str(world.site), write=False)
+    assert sentence == f"{found.what} {found.why} Check the path and the drive."
+    shown = site_status(facts.known(world.workspace(), JobContext()))
+    assert sentence in (*shown.warnings, shown.text)

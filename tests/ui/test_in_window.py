@@ -40,7 +40,11 @@ ELSEWHERE = {
     "app/last_verification.py": {"--version", "chorus-upload file"},  # as core/submission/completion.py
     "app/holds.py": {"--file", "--modality", "--patient"},  # what “hold add” and “hold release” are given: the window takes it from a table
     "app/new_credential.py": {"--place"},  # of “credential set”: in the window, each place has its own field
-    "app/remote.py": {"--json"},  # the window downloads one file
+    "app/remote.py": {
+        "--json",
+        "--version",
+        "chorus-upload file",
+    },  # the window downloads one file, and has no upload without pending files
     "app/schedule/schedulers.py": {"--name", "--policy", "chorus-upload schedule", "chorus-upload submit"},
     "app/schedule/texts.py": {"“schedule install", "“schedule remove"},  # a comment in the file of a scheduler
     "app/submit.py": {"--require", "“journal update"},  # the window opens the Readiness page itself, and records before it makes a script

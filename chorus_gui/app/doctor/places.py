@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from chorus_gui.app.doctor.model import Case
+from chorus_gui.app.words import LOOKS_EMPTY, empty_folder
 from chorus_gui.core.config.credentials import Account, Credentials
 from chorus_gui.core.config.model import NamedPlace, Place, PlaceKind
 from chorus_gui.core.config.sas import NEEDS_JOURNAL, NEEDS_SOURCE, NEEDS_STORE
@@ -123,7 +124,6 @@ def folder_finding(folder: str, *, write: bool) -> Finding:
         remedy = "Check the path, that the drive is connected, and your permissions for the folder."
         return Finding(Grade.BAD, "", f"Could not use the folder {folder}: {error.strerror or error}.", remedy=remedy)
     if empty and not write:
-        why = "A drive that is not connected looks empty, too."
-        remedy = "Check the path and the drive. If the site has no files yet, ignore this warning."
-        return Finding(Grade.WARNING, "", f"The folder {folder} is empty.", why, remedy)
+        what, remedy = empty_folder(folder), "Check the path and the drive. If the site has no files yet, ignore this warning."
+        return Finding(Grade.WARNING, "", what, LOOKS_EMPTY, remedy)
     return Finding(Grade.GOOD, "", f"{folder} can be {'read and written' if write else 'opened'}.")

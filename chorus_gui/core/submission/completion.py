@@ -95,7 +95,7 @@ class Completed:
     """What became of a version's marker.  ``marker`` None: it was not written, because of ``why``, a sentence.
 
     ``expected``: the reason is known already, because files are pending, failed, or there are none.  ``sha256`` is the marker's.
-    ``wrong``: the first :data:`MOST_WRONG` files that are missing or different in the central store.
+    ``written``: by this run.  ``wrong``: the first :data:`MOST_WRONG` files that are missing or different in the central store.
     """
 
     version: str
@@ -103,6 +103,7 @@ class Completed:
     why: str = ""
     expected: bool = False
     sha256: str = ""
+    written: bool = False
     wrong: tuple[Verdict, ...] = ()
 
 
@@ -199,7 +200,7 @@ def _complete(work: Work, store: GuardedStore, counts: Sequence[VersionCount], a
     text = to_json(marker)
     data = text.encode()
     store.inner.put(marker_path(version), data, md5=md5_of(data).digest())
-    return Completed(version, marker, sha256=sha256_of(text))
+    return Completed(version, marker, sha256=sha256_of(text), written=True)
 
 
 def _journal_copy(work: Work, store: GuardedStore, version: str) -> JournalCopy:

@@ -55,6 +55,8 @@ class RunResult:
     """versions that became complete: their completion markers were written"""
     markers: dict[str, str] = field(default_factory=dict[str, str])
     """the SHA-256 of those markers, in hex digits"""
+    copies: set[str] = field(default_factory=set[str])
+    """versions in whose folders a copy of the journal was left"""
     notes: list[str] = field(default_factory=list[str])
     policy: ApprovingPolicy | None = None
     """that approved in a person's place"""

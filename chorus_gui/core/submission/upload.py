@@ -229,4 +229,5 @@ def leave_copies(work: Work, store: Store, versions: Collection[str]) -> None:
             for version in sorted(versions):
                 ctx.progress.note(f"uploading the journal's copy for version {version}")
                 send_one(store, f"{version}/{work.config.journal.local.name}", copy, ctx)
+                work.log.copies.add(version)
             ctx.progress.note("")
