@@ -60,22 +60,22 @@ def never_verified(receipts: tuple[ReceiptFacts, ...], journal: JournalFacts, wr
 
 
 def no_longer_complete(
-    receipts: tuple[ReceiptFacts, ...], journal: JournalFacts, complete: Mapping[str, Completeness], wrong: WrongFacts | None
-) -> list[str]:
-    """A sentence for each version whose last run made it complete, and whose marker in the central store does not say so any longer.
+    receipts: tuple[ReceiptFacts, ...], journal: JournalFacts | None, complete: Mapping[str, Completeness], wrong: WrongFacts | None
+) -> dict[str, str]:
+    """Each version whose last run made it complete, and whose marker in the central store does not say so any longer → a sentence.
 
     What a verification found wrong removes the marker, and is said by itself.
     """
-    out: list[str] = []
-    for version, found in complete.items():
+    out: dict[str, str] = {}
+    for version, found in complete.items() if journal is not None else ():
         last = next((receipt for receipt in receipts if receipt.kind in SENDS and version in (*receipt.versions, *receipt.complete)), None)
         known = wrong is not None and version in wrong.versions
-        if last is None or version not in last.complete or found.complete is Complete.YES or known or version in journal.pending_versions:
+        if last is None or version not in last.complete or found.complete is Complete.YES or known:
             continue
-        out.append(
-            f"Version {version} was complete, and the central store does not say so now: its marker or its copy of the journal was changed or removed. "
-            f"To write it again, run “chorus-upload file upload --version {version}”."
-        )
+        if journal is not None and version not in journal.pending_versions:
+            out[version] = (
+                f"Version {version} was complete, and the central store does not say so now: its marker or its copy of the journal was changed or removed."
+            )
     return out
 
 

@@ -107,7 +107,8 @@ def _left(known: Known) -> str:
     version = unverified(known.receipts, known.journal, known.wrong) if known.journal is not None else None
     if known.journal is not None and _pending(known):
         return f" {files_and_size(known.journal.pending)} recorded, not uploaded."
-    return f" Version {version} has not been verified yet." if version else ""
+    unmarked = next((f" {text}" for text in _unmarked(known).values()), "")
+    return f" Version {version} has not been verified yet." if version else unmarked
 
 
 def _review(known: Known) -> Step:
@@ -218,11 +219,18 @@ def _finish(known: Known) -> Step:
     version = unverified(known.receipts, journal, known.wrong) if journal else None
     if version is not None:
         return Step(name, Progress.NOW, f"Version {version} has not been verified yet.", f"Verify {version}", Action.VERIFY, version)
+    for unmarked, text in _unmarked(known).items():
+        headline = f"Version {unmarked} is no longer marked as complete"
+        return Step(name, Progress.STOPPED, text, f"Mark {unmarked} as complete", Action.MARK_COMPLETE, unmarked, headline)
     if custody.can_check_in:
         text = "Check in the journal, so that colleagues can submit."
         headline = all_submitted(known.receipts, known.journal, known.wrong)
         return Step(name, Progress.NOW, text, "Check in the journal", Action.CHECK_IN, headline=headline)
     return Step(name, Progress.DONE, f"Version {last} is verified.{earlier(known.receipts, known.journal, known.wrong)}")
+
+
+def _unmarked(known: Known) -> dict[str, str]:
+    return no_longer_complete(known.receipts, known.journal, known.complete, known.wrong)
 
 
 def _ignored(review: ReviewFacts) -> str:
@@ -342,7 +350,7 @@ def _nothing_to_do(known: Known) -> bool:
     journal = known.journal
     if journal is None or journal.last_sent is None or _pending(known) or _waits_for_approval(known.review) or _left_to_submit(known).files:
         return False
-    if _found(known) is not None:
+    if _found(known) is not None or _unmarked(known):
         return False
     verified = verification(known.receipts, journal.last_sent, known.wrong)
     return known.wrong is None and verified is not None and verified.clean and unverified(known.receipts, journal, known.wrong) is None
@@ -353,7 +361,8 @@ def _warnings(known: Known, next_step: Step | None) -> tuple[str, ...]:
     credential = _credential_warnings(known) if next_step is None or next_step.action is not Action.ENTER_TOKEN else ()
     away = () if known.review and not known.review.stale and known.review.out_of_reach else known.away
     away = tuple(sentence for sentence in away if next_step is None or sentence not in next_step.text)
-    return (*wrong, *credential, *away, *_site_warnings(known), *submission_warnings(known))
+    left = (warning for warning in submission_warnings(known) if next_step is None or warning not in next_step.text)
+    return (*wrong, *credential, *away, *_site_warnings(known), *left)
 
 
 def _credential_warnings(known: Known) -> list[str]:
@@ -406,8 +415,7 @@ def submission_warnings(known: Known) -> list[str]:
     if journal is not None:
         out += [pending_sentence(modality, tally.files) for modality, tally in journal.pending_outside]
         out += [wrong_sentence(modality, count) for modality, count in journal.wrong_outside]
-    if journal is not None:
-        out += no_longer_complete(known.receipts, journal, known.complete, known.wrong)
+    out += _unmarked(known).values()
     last = verification(known.receipts, journal.last_sent, known.wrong) if journal and journal.last_sent else None
     for version in journal.versions if journal else ():
         found = verification(known.receipts, version, known.wrong) if journal and version != journal.last_sent else None

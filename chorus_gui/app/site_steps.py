@@ -31,6 +31,7 @@ class Action(Enum):
     VERIFY = "verify"
     SEE_VERIFICATION = "see verification"
     REPAIR = "repair"
+    MARK_COMPLETE = "mark complete"
     CHECK_IN = "check in"
 
 
@@ -50,6 +51,7 @@ COMMANDS = {
     Action.VERIFY: "file verify",
     Action.SEE_VERIFICATION: "file verify",
     Action.REPAIR: "file repair",
+    Action.MARK_COMPLETE: "file upload",
     Action.CHECK_IN: "journal checkin",
 }
 """What a person can do next → its command; not in it: there is none."""

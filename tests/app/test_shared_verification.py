@@ -16,7 +16,7 @@ from chorus_gui.app.folders import receipts_folder
 from chorus_gui.app.options import Part, SubmitOptions
 from chorus_gui.app.repair import repair
 from chorus_gui.app.review import Reviewing
-from chorus_gui.app.site_status import Action, SiteStatus, site_status
+from chorus_gui.app.site_status import COMMANDS, Action, SiteStatus, site_status
 from chorus_gui.app.status import Status
 from chorus_gui.app.submit import submit
 from chorus_gui.app.verified import kept_wrong
@@ -347,10 +347,10 @@ def test_a_version_that_is_no_longer_complete_is_never_green(world: World, name:
     else:
         (world.central / "v1" / name).unlink()
     status = status_of(world)
-    assert status.grade is Grade.WARNING, status
-    assert any("Version v1 was complete" in warning for warning in status.warnings)
-    assert main(["-c", str(world.file), "file", "upload", "--version", "v1"]) == 0
-    assert not any("was complete" in warning for warning in status_of(world).warnings)
+    assert (status.grade, status.next.action, status.next.version) == (Grade.BAD, Action.MARK_COMPLETE, "v1"), status
+    assert status.headline == "Version v1 is no longer marked as complete"
+    assert main(["-c", str(world.file), *COMMANDS[status.next.action].split(), "--version", "v1"]) == 0
+    assert status_of(world).grade is not Grade.BAD
 
 
 def test_what_a_colleague_verified_is_known_to_the_command_line(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

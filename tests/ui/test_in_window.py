@@ -37,7 +37,6 @@ GROUPS = (
 LEFT = re.compile(rf"chorus-upload [a-z-]+|“(?:{GROUPS}) [a-z_-]+|(?<![\w-])--[a-z-]+| -c ")
 """A command, or an option, that a text still names."""
 ELSEWHERE = {
-    "app/last_verification.py": {"--version", "chorus-upload file"},  # as core/submission/completion.py
     "app/holds.py": {"--file", "--modality", "--patient"},  # what “hold add” and “hold release” are given: the window takes it from a table
     "app/new_credential.py": {"--place"},  # of “credential set”: in the window, each place has its own field
     "app/remote.py": {

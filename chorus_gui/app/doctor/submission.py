@@ -33,6 +33,8 @@ def check_status(case: Case) -> Iterator[Finding]:
         if status.grade is Grade.BAD:
             grade = Grade.WARNING if step.action is Action.DECIDE_CUSTODY else Grade.BAD
         command = COMMANDS.get(step.action, "")
+        if step.action is Action.MARK_COMPLETE:
+            command += f" --version {step.version}"
         remedy = f"Select “{step.label}” on the Overview page, or use “chorus-upload {command}”." if grade is not Grade.GOOD else ""
         if wrong and (step.action is Action.SEE_VERIFICATION or (known.wrong is not None and known.wrong.text in step.text)):
             why, remedy, wrong = wrong[0].why, remedy if step.action is Action.CHECK_OUT else wrong[0].remedy, []
@@ -41,7 +43,8 @@ def check_status(case: Case) -> Iterator[Finding]:
             yield Finding(grade, SUBJECT, f"{status.headline}. {status.text}", remedy=remedy)
     yield from wrong
     for warning in submission_warnings(known):
-        yield Finding(Grade.WARNING, SUBJECT, warning)
+        if warning not in step.text:
+            yield Finding(Grade.WARNING, SUBJECT, warning)
 
 
 def check_receipts(case: Case) -> Iterator[Finding]:

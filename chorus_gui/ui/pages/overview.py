@@ -81,6 +81,7 @@ def intent_of(step: Step) -> intents.Intent | None:
         Action.MAKE_SCRIPT: intents.ShowPage("upload"),
         Action.VERIFY: intents.Verify(step.version),
         Action.REPAIR: intents.Repair(),
+        Action.MARK_COMPLETE: intents.UploadPending(step.version),  # without pending files it writes the marker
         Action.SEE_VERIFICATION: intents.ShowPage("verify"),
         Action.CHECK_IN: intents.CheckIn(),
     }.get(step.action)
