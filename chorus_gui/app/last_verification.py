@@ -73,9 +73,7 @@ def no_longer_complete(
         if last is None or version not in last.complete or found.complete is Complete.YES or known:
             continue
         if journal is not None and version not in journal.pending_versions:
-            out[version] = (
-                f"Version {version} was complete, and the central store does not say so now: its marker or its copy of the journal was changed or removed."
-            )
+            out[version] = f"Version {version} was complete, and is no longer marked as complete in the central store."
     return out
 
 

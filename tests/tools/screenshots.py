@@ -568,7 +568,7 @@ class Camera:
                 tile.click()
         for blob, content in kept.items():
             blob.write_bytes(content)
-        self.do(intents.Verify())
+        self.do(intents.Verify(), intents.UploadPending())  # the second one marks the version as complete again
 
     def _review(self) -> None:
         from PySide6.QtWidgets import QDialog, QPushButton
