@@ -53,5 +53,5 @@ def test_the_sums_of_a_journal_are_added_up_once_for_all_that_shows_them(counts:
         status_of(state)
         assert journal.pending == Tally(599, 5990)
         assert journal.active == Tally(6000, 60000)
-    assert len(counts.looks) <= 3 * len(counts)  # the sum of each, and one look for what was stopped
+    assert len(counts.looks) <= 4 * len(counts)  # the sum of each, one look for each version, and one for what was stopped
     assert replace(journal, counts=()).active == Tally()
