@@ -223,7 +223,7 @@ def mark_deleted(
     def step(active: Run) -> Marked:
         active.begin()
         marked = mark_as_deleted(active.work, paths, version=which.version, modalities=which.modalities, keys=keys)
-        active.faulty = bool(marked.unknown)
+        active.faulty = bool(marked.unknown or marked.unclear)
         return marked
 
     return run(workspace, Command("file mark_as_deleted", params, writes=True, receipt="mark"), ctx, step)

@@ -184,21 +184,28 @@ def _keep_changed(workspace: Workspace, now: Mapping[str, str | None]) -> None:
             folders, versions = {path.partition("/")[0] for path in now}, set(journal.versions())
             for version in sorted(versions & folders if folders <= versions else versions):  # a mapped path need not begin with it
                 for row in journal.rows(version=version, active=True, uploaded=True):
-                    for place in config.store_paths(row.modality, row.path, row.version):
-                        if place in now and now[place] != (row.md5 or ""):
-                            result = VerifyResult.CONTENT_DIFFERS if now[place] else VerifyResult.MISSING
-                            found.append(Verdict(row, result, None, place, "changed by hand"))
-                            break
+                    places = config.store_paths(row.modality, row.path, row.version)
+                    place = next((place for place in places if place in now), None)
+                    if place is None or now[place] == (row.md5 or "") or _elsewhere(workspace, places, now):
+                        continue
+                    result = VerifyResult.CONTENT_DIFFERS if now[place] else VerifyResult.MISSING
+                    found.append(Verdict(row, result, None, place, "changed by hand"))
     except JournalError:
         return  # without a journal, nothing is known to have been submitted
     if not found:
         return
-    record_found(workspace, JobContext(), found)
+    if note := record_found(workspace, JobContext(), found):
+        workspace.person.warn(note)
     state = "different" if any(now.values()) else "missing"
     workspace.person.warn(
         f"The journal lists {files(len(found))} of them as uploaded, {agree(len(found), 'which is', 'which are')} {state} in the central store now. "
         "To upload again what the site has, run “chorus-upload file repair”."
     )
+
+
+def _elsewhere(workspace: Workspace, places: Sequence[str], now: Mapping[str, str | None]) -> bool:
+    """The store still has a blob at another place where a verification looks for the same file."""
+    return any(place not in now and workspace.store().head(place) is not None for place in places)
 
 
 def _name_incomplete(workspace: Workspace, unmarked: Collection[str], gone: Collection[str] = ()) -> None:

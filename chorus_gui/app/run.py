@@ -190,7 +190,9 @@ class Run:
             self.warn(f"Could not check if the version is complete. {error.what} The next upload does it.")
             return
         if found := [verdict for one in completed for verdict in one.wrong]:
-            record_found(self.workspace, self.ctx, found)
+            note = record_found(self.workspace, self.ctx, found)
+            if note:
+                self.warn(note)
         for one in completed:
             if one.written:
                 self.log.complete.append(one.version)

@@ -107,7 +107,7 @@ def _left(known: Known) -> str:
     version = unverified(known.receipts, known.journal, known.wrong) if known.journal is not None else None
     if known.journal is not None and _pending(known):
         return f" {files_and_size(known.journal.pending)} recorded, not uploaded."
-    unmarked = next((f" {text}" for text in _unmarked(known).values()), "")
+    unmarked = next((f" {text}" for text in _to_mark(known).values()), "")
     return f" Version {version} has not been verified yet." if version else unmarked
 
 
@@ -219,7 +219,7 @@ def _finish(known: Known) -> Step:
     version = unverified(known.receipts, journal, known.wrong) if journal else None
     if version is not None:
         return Step(name, Progress.NOW, f"Version {version} has not been verified yet.", f"Verify {version}", Action.VERIFY, version)
-    for unmarked, text in _unmarked(known).items():
+    for unmarked, text in _to_mark(known).items():
         headline = f"Version {unmarked} is no longer marked as complete"
         return Step(name, Progress.STOPPED, text, f"Mark {unmarked} as complete", Action.MARK_COMPLETE, unmarked, headline)
     if custody.can_check_in:
@@ -231,6 +231,11 @@ def _finish(known: Known) -> Step:
 
 def _unmarked(known: Known) -> dict[str, str]:
     return no_longer_complete(known.receipts, known.journal, known.complete, known.wrong)
+
+
+def _to_mark(known: Known) -> dict[str, str]:
+    """As :func:`_unmarked`, where an upload can mark them: not with scripts."""
+    return {} if known.uses_scripts else _unmarked(known)
 
 
 def _ignored(review: ReviewFacts) -> str:
@@ -350,7 +355,7 @@ def _nothing_to_do(known: Known) -> bool:
     journal = known.journal
     if journal is None or journal.last_sent is None or _pending(known) or _waits_for_approval(known.review) or _left_to_submit(known).files:
         return False
-    if _found(known) is not None or _unmarked(known):
+    if _found(known) is not None or _to_mark(known):
         return False
     verified = verification(known.receipts, journal.last_sent, known.wrong)
     return known.wrong is None and verified is not None and verified.clean and unverified(known.receipts, journal, known.wrong) is None

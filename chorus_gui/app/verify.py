@@ -73,8 +73,8 @@ def verify(
         local = workspace.config.journal.local
         refresh(workspace, ctx)
         partial = bool(how.part) or set(modalities) != set(workspace.config.modalities)
-        active_versions = [count for count in active.journal.counts() if count.active > count.pending and version in (None, count.version)]
-        outside = tuple(sorted({count.modality for count in active_versions} - set(workspace.config.modalities)))
+        counted = [count for count in active.journal.counts() if count.active > count.pending and version in (None, count.version)]
+        outside = tuple(sorted({count.modality for count in counted} - set(workspace.config.modalities)))
         judged = Judged(reread, partial, known_keys(local), modalities=modalities)
         found = Found(judged)
         with (

@@ -309,6 +309,8 @@ def _print_marked(report: Report, done: Done[Marked], words: str) -> None:
         report.say(f"{files(len(marked.already))} {agree(len(marked.already), 'was', 'were')} already marked as uploaded.")
     for path, why in marked.unknown.items():
         report.error(f"The journal has no current entry for “{path}”.{f' {why}' if why else ''}")
+    for path, why in marked.unclear.items():
+        report.error(f"“{path}” was not marked. {why}")
     for verdict in marked.refused:
         report.error(f"{verdict.row.path}: {RESULTS[verdict.result.value][1]} {verdict.detail}")
     if done.receipt:
@@ -317,7 +319,7 @@ def _print_marked(report: Report, done: Done[Marked], words: str) -> None:
         {
             "marked": marked.marked,
             "already": marked.already,
-            "unknown": list(marked.unknown),
+            "unknown": [*marked.unknown, *marked.unclear],
             "refused": [{"path": v.row.path, "result": v.result.value, "detail": v.detail} for v in marked.refused],
         }
     )

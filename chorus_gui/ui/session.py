@@ -344,7 +344,7 @@ class Session(QObject):
         wrong_seen: Callable[[Outcome[Any]], None] = lambda found: self._answered(found, lambda seen: self._seen(look, wrong=seen), look)  # noqa: E731
         self._remote.ask(self, lambda ctx: facts.wrong(workspace, ctx), wrong_seen, channel="wrong")
         away_seen: Callable[[Outcome[Any]], None] = lambda found: self._answered(found, lambda seen: self._seen(look, away=seen), look)  # noqa: E731
-        self._remote.ask(self, lambda ctx: facts.away(config, ctx), away_seen, channel="away")
+        self.checker.ask(self, lambda ctx: facts.away(config, ctx), away_seen, channel="away")  # a dead share takes long
 
     def _answered(self, outcome: Outcome[Any], then: Callable[[Any], None], look: int | None) -> None:
         if outcome.kind is OutcomeKind.DONE:

@@ -58,7 +58,9 @@ def test_a_file_with_its_modality_is_one_file(world: World) -> None:
 def test_a_path_alone_is_refused_until_the_modality_is_named(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["-c", str(world.file), "file", "mark_as_deleted", "--file", PATH]
     assert main(command) == Status.FAULTY
-    assert "Images and Waveforms have this path in different folders: add --modalities." in "".join(capsys.readouterr())
+    said = "".join(capsys.readouterr())
+    assert f"“{PATH}” was not marked. Images and Waveforms have this path in different folders: add --modalities." in said
+    assert "no current entry" not in said, "it has two"
     assert {modality for modality, path in active(world) if path == PATH} == {"Images", "Waveforms"}
     assert main([*command, "--modalities", "Images"]) == Status.DONE
     assert {modality for modality, path in active(world) if path == PATH} == {"Waveforms"}

@@ -316,6 +316,20 @@ def test_a_submitted_file_that_somebody_deletes_by_hand_is_missing_from_then_on(
     assert side_file(world)["wrong"] == []
 
 
+def test_a_file_that_is_at_its_other_place_too_is_not_missing(tmp_path: Path) -> None:
+    """A verification looks at the mapped place, then at the unchanged one, because a site can change its layout; so does this."""
+    world = World(tmp_path, more='[site_path.Images]\npath = "site"\npattern = "scans/{patient_id:w}/{filepath}"\n')
+    world.put("scans/7/a.dcm", "a")
+    world.run(version="v1")
+    mapped, unchanged = "v1/7/Images/a.dcm", "v1/scans/7/a.dcm"
+    assert world.config.store_paths("Images", "scans/7/a.dcm", "v1") == (mapped, unchanged)
+    (world.central / unchanged).parent.mkdir(parents=True)
+    (world.central / unchanged).write_bytes((world.central / mapped).read_bytes())
+    for path, missing in ((mapped, False), (unchanged, True)):
+        assert main(["-c", str(world.file), "remote", "delete", "--yes", path]) == 0
+        assert (facts.wrong(world.workspace(), JobContext()) is not None) is missing, path
+
+
 def test_deleting_what_was_not_submitted_says_nothing_about_the_journal(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     stray = world.central / "v1" / "stray.txt"
     stray.write_text("stray", "utf-8")

@@ -55,7 +55,8 @@ def test_what_is_marked_as_deleted(world: World, paths: list[str], version: str 
     with world.working() as work:
         out = mark_as_deleted(work, paths, version=version)
         entered = work.log.entered
-    assert (sorted(out.marked), out.unknown, out.already, out.refused) == (sorted(marked), unknown, [], [])
+    assert (sorted(out.marked), out.unknown | out.unclear, out.already, out.refused) == (sorted(marked), unknown, [], [])
+    assert set(out.unclear) == ({TWICE} if version else set())
     assert set(world.active()) == current - set(marked)
     size = sum(len(path) for path in marked)
     assert entered == ({"Images": {ChangeKind.DELETED: Tally(len(marked), size)}} if marked else {})

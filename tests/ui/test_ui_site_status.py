@@ -131,6 +131,33 @@ def test_a_verification_that_failed(qtbot: QtBot, window: MainWindow, world: Wor
     assert_said_everywhere(window)
 
 
+def test_a_version_that_lost_its_marker_is_marked_again_with_the_button(qtbot: QtBot, window: MainWindow, world: World) -> None:
+    scan(qtbot, window)
+    approve(qtbot, window)
+    run_job(qtbot, window.session, intents.Verify())
+    status = status_of(window.state)
+    assert status is not None
+    assert status.grade is Grade.GOOD, status
+    marker = next(world.central.glob("*/submission.json"))
+    marker.unlink()
+    window.session.look()
+    settle(qtbot, window.session)
+    status = status_of(window.state)
+    assert status is not None
+    assert (status.grade, status.next.action) == (Grade.BAD, Action.MARK_COMPLETE)
+    assert_said_everywhere(window)
+    button = overview(window).primary
+    assert (button.text(), button.isEnabled()) == (f"Mark {marker.parent.name} as complete", True)
+    with qtbot.waitSignal(window.session.ended, timeout=20_000):
+        button.click()
+    settle(qtbot, window.session)
+    assert marker.exists()
+    assert "Wrote its completion marker" in ended(window).text
+    status = status_of(window.state)
+    assert status is not None
+    assert status.next.action is not Action.MARK_COMPLETE
+
+
 def test_a_failure_while_sending(qtbot: QtBot, window: MainWindow, world: World) -> None:
     scan(qtbot, window)
     (world.site / "1001/Images/a.dcm").unlink()

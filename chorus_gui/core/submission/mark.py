@@ -23,11 +23,13 @@ _UPLOAD_TIME = re.compile(r"[0-9]{14}")
 @dataclass(slots=True)
 class Marked:
     """The result for a list of paths.  ``unknown`` have no current entry, each with
-    a sentence that says why ("" if there is nothing to add); ``refused`` are missing or different in the store."""
+    a sentence that says why ("" if there is nothing to add); ``unclear`` have one, but perhaps another than the person means, each
+    with a sentence; ``refused`` are missing or different in the store."""
 
     marked: list[str] = field(default_factory=list[str])
     already: list[str] = field(default_factory=list[str])
     unknown: dict[str, str] = field(default_factory=dict[str, str])
+    unclear: dict[str, str] = field(default_factory=dict[str, str])
     refused: list[Verdict] = field(default_factory=list[Verdict])
 
 
@@ -51,7 +53,7 @@ def mark_as_deleted(
     elif modalities:
         other = {row.path: f"It is a file of {row.modality}." for row in found if row.modality not in modalities}
         found = [row for row in found if row.modality in modalities]
-        out.unknown |= {path: why for path, why in other.items() if path not in {row.path for row in found}}
+        out.unclear |= {path: why for path, why in other.items() if path not in {row.path for row in found}}
     else:
         found = _of_one_folder(work, found, out)
 
@@ -73,7 +75,7 @@ def _of_one_folder(work: Work, rows: Sequence[Row], out: Marked) -> list[Row]:
     for row in rows:
         named.setdefault(row.path, {})[row.modality] = places.get(row.modality, row.modality)
     several = {path: sorted(found) for path, found in named.items() if len(set(found.values())) > 1}
-    out.unknown |= {
+    out.unclear |= {
         path: f"{' and '.join(found)} have this path in different folders: add --modalities." for path, found in several.items()
     }
     return [row for row in rows if row.path not in several]
@@ -131,7 +133,7 @@ def _open_rows(work: Work, paths: Iterable[str], out: Marked, versions: Collecti
     if versions is None:
         return rows
     other = f"It is current in another version than {', '.join(sorted(versions))}."
-    out.unknown |= {row.path: other for row in rows if row.version not in versions}
+    out.unclear |= {row.path: other for row in rows if row.version not in versions}
     return [row for row in rows if row.version in versions]
 
 
