@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QAbstractItemView, QLineEdit, QPushButton, QTabBar, QWidget
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QAbstractItemView, QApplication, QLineEdit, QPushButton, QTabBar, QWidget
 from pytestqt.qtbot import QtBot
 from uiworld import run_job, settle
 from world import World
@@ -116,6 +117,20 @@ def test_the_keyboard_alone_leads_from_scan_to_approval(qtbot: QtBot, session: S
     assert isinstance(focus, QPushButton)
     assert focus.accessibleName().startswith("Approve")
     window._stopped = True
+
+
+def test_a_key_that_is_held_down_starts_one_action(qtbot: QtBot, window: MainWindow) -> None:
+    """The next main action gets the focus at once; a key that repeats itself is not a decision."""
+    clicks: list[int] = []
+    page = page_of(window)
+    main_actions(page)[0].setFocus()
+    for action in main_actions(page):
+        action.disconnect(action)
+        action.clicked.connect(lambda: clicks.append(1))
+    for repeated in (False, True, True):
+        key = QKeyEvent(QEvent.Type.KeyPress, Qt.Key.Key_Return, Qt.KeyboardModifier.NoModifier, "", repeated)
+        QApplication.sendEvent(page, key)
+    assert len(clicks) == 1
 
 
 def test_every_page_begins_at_its_main_action(window: MainWindow) -> None:

@@ -80,9 +80,12 @@ class Page(QWidget):
         (main_action(self) or first_control(self) or self).setFocus(Qt.FocusReason.OtherFocusReason)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Enter does what Space does: Qt knows that only in dialogs."""
+        """Enter does what Space does: Qt knows that only in dialogs.
+
+        A key that is held down does it once: the focus goes from one main action to the next, and would start them all.
+        """
         at = QApplication.focusWidget()
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and isinstance(at, QPushButton) and is_on(self, at):
-            at.click()
-        else:
+        if event.key() not in (Qt.Key.Key_Return, Qt.Key.Key_Enter) or not isinstance(at, QPushButton) or not is_on(self, at):
             super().keyPressEvent(event)
+        elif not event.isAutoRepeat():
+            at.click()
