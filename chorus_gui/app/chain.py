@@ -53,13 +53,18 @@ def _kept(config: Config, ctx: JobContext) -> Iterator[_Kept]:
 
 
 def broken_receipts(config: Config, ctx: JobContext) -> list[Path]:
-    """Receipts that name one before them that is not there: it was changed or removed.  The oldest of each computer can be first."""
-    by_computer: dict[tuple[str, str], list[_Kept]] = {}
+    """Receipts that name one before them that is not there: it was changed or removed.  The oldest of each computer can be first.
+
+    A copy that was fetched from next to the journal takes no place among the receipts that this computer itself keeps.
+    """
+    own = receipts_folder()
+    by_computer: dict[tuple[str, str, bool], list[_Kept]] = {}
     for one in _kept(config, ctx):
-        by_computer.setdefault((one.says.host, one.says.journal), []).append(one)
+        by_computer.setdefault((one.says.host, one.says.journal, one.file.parent == own), []).append(one)
     out: list[Path] = []
-    for kept in by_computer.values():
-        there = {one.sha256 for one in kept}
+    for (host, journal, here), kept in by_computer.items():
+        kept_here = () if here else by_computer.get((host, journal, True), ())
+        there = {one.sha256 for one in (*kept, *kept_here)}
         oldest = min(kept, key=lambda one: one.says.ended_us)
         out += [one.file for one in kept if one is not oldest and one.says.previous and one.says.previous not in there]
     return sorted(out)

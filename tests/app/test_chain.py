@@ -69,6 +69,8 @@ def test_a_receipt_that_was_changed_or_removed_is_seen(world: World, capsys: pyt
     assert len(broken_receipts(world.config, JobContext())) >= 1
     said = CommandLine(world, capsys).run("doctor").out
     assert re.search(r"Receipts: (1 receipt does|2 receipts do) not follow", said)
+    shared(world.workspace(), JobContext())
+    assert len(broken_receipts(world.config, JobContext())) >= 1, "a copy from next to the journal does not hide it"
 
 
 def test_old_receipts_may_be_removed(world: World) -> None:
