@@ -1,20 +1,25 @@
-"""SAS tokens, account keys, AWS access keys and HMAC keys of Google in the operating system's credential store instead of in the configuration file."""
+"""The secrets of a configuration in the operating system's credential store instead of in the configuration file."""
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chorus_gui.core.config import keychain
+from chorus_gui.core.config.credentials import AuthMode, AwsKeys, Certificate, Credentials, GoogleKeys, MicrosoftLogin, Origin
+from chorus_gui.core.config.report_keys import PASSWORD_VARIABLE
 from chorus_gui.core.errors import UsageError
+from chorus_gui.core.folders import remove_file
 
 if TYPE_CHECKING:
     from chorus_gui.core.config.credentials import AccessKey
-    from chorus_gui.core.config.model import MailSettings
+    from chorus_gui.core.config.model import Config, MailSettings
     from chorus_gui.core.config.save import ConfigDocument
-    from chorus_gui.core.config.token_store import Kept
+    from chorus_gui.core.config.token_store import Kept, SecretKind
 
 __all__ = [
     "REPORT",
@@ -23,6 +28,7 @@ __all__ = [
     "delete_mail_password",
     "delete_tokens",
     "document_of",
+    "has_secrets",
     "keep_access_key",
     "keep_mail_password",
     "keep_token",
@@ -54,7 +60,7 @@ class PlaceCredential:
 
 
 def place_credentials(file: Path) -> list[PlaceCredential]:
-    """Every place in a cloud that a configuration names.  Raises :class:`ConfigError`."""
+    """Every place in a cloud that a configuration names, and the mail server if it needs a password.  Raises :class:`ConfigError`."""
     from chorus_gui.core.config.aws_store import key_holders
     from chorus_gui.core.config.token_store import place_tokens
 
@@ -63,7 +69,24 @@ def place_credentials(file: Path) -> list[PlaceCredential]:
     for holder in place_tokens(document):
         sas = holder.place.credentials.sas
         found.append(PlaceCredential(holder.where, holder.entry, holder.origin, sas.info.expires if sas else None))
-    return [*found, *(PlaceCredential(one.where, one.entry, one.origin) for one in key_holders(document))]
+    found += [PlaceCredential(one.where, one.entry, one.origin) for one in key_holders(document)]
+    mail = _mail_of(document)
+    if mail is not None and mail.user:
+        found.append(PlaceCredential(REPORT, mail.entry, _mail_origin(document, mail)))
+    return found
+
+
+def _mail_of(document: ConfigDocument) -> MailSettings | None:
+    from chorus_gui.core.config.load import check
+
+    return check(document.text, document.path).report.mail
+
+
+def _mail_origin(document: ConfigDocument, mail: MailSettings) -> str:
+    what = "the password at the mail server"
+    if mail.password:
+        return f"{what}, from {'the file' if document.get(_MAIL_KEY) else 'the environment'}"
+    return f"{what}, from {title()}" if keychain.read(mail.entry) else f"{what}, but it is missing"
 
 
 def keep_access_key(file: Path, keys: AccessKey, place: str = "", *, hmac: bool | None = None) -> tuple[str, ...]:
@@ -74,7 +97,7 @@ def keep_access_key(file: Path, keys: AccessKey, place: str = "", *, hmac: bool 
 
 
 def move_tokens(file: Path) -> Kept:
-    """Move the SAS tokens, account keys, AWS access keys and HMAC keys from a configuration file into the credential store.
+    """Move every secret from a configuration file into the credential store.
 
     Raises as :func:`~chorus_gui.core.config.token_store.move` and :func:`~chorus_gui.core.config.aws_store.move_keys`.
     """
@@ -82,20 +105,25 @@ def move_tokens(file: Path) -> Kept:
     from chorus_gui.core.config.token_store import Kept, has_tokens, move
 
     document = document_of(file)
-    entries = move_keys(document)
+    entries = (*move_keys(document), *_move_mail_password(document))
     if entries and not has_tokens(document):
         return Kept(entries)
     kept = move(document)
     return Kept((*entries, *kept.entries), kept.remains)
 
 
-def keep_token(file: Path, token: str, place: str = "", *, key: bool | None = None) -> Kept:
-    """Keep a new SAS token or account key for ``place``, or for all that use one.  ``key`` as, and raises as, :func:`~chorus_gui.core.config.token_store.put`."""
+def keep_token(file: Path, token: str, place: str = "", *, kind: SecretKind | None = None) -> Kept:
+    """Keep a new SAS token, account key or password of a certificate for ``place``, or for all that use one.
+
+    ``kind`` as, and raises as, :func:`~chorus_gui.core.config.token_store.put`.
+    """
     from chorus_gui.core.config.token_store import put
 
-    return put(document_of(file), token, place, key=key)
+    return put(document_of(file), token, place, kind=kind)
 
 
+_MAIL_KEY = "report.smtp_password"
+_MAIL_OTHERWISE = "Set the environment variable CHORUS_UPLOAD_SMTP_PASSWORD."
 REPORT = "report"
 """The place whose credential is the password at the mail server."""
 
@@ -103,8 +131,28 @@ REPORT = "report"
 def keep_mail_password(file: Path, password: str) -> str:
     """Keep the password at the mail server; its entry.  Raises :class:`ConfigError`, :class:`UsageError`, :class:`~.keychain.KeychainError`."""
     mail = _mail(file)
-    keychain.write_password(mail.entry, password, "Set the environment variable CHORUS_UPLOAD_SMTP_PASSWORD.")
+    keychain.write_password(mail.entry, password, _MAIL_OTHERWISE)
     return mail.entry
+
+
+def _move_mail_password(document: ConfigDocument) -> tuple[str, ...]:
+    """Its entry, none if the file has no such password that is used.  File and store are unchanged if it cannot be stored."""
+    mail = _mail_of(document)
+    if mail is None or not mail.user or not document.get(_MAIL_KEY):
+        return ()
+    if os.environ.get(PASSWORD_VARIABLE, "").strip():
+        raise UsageError(
+            f"The environment variable {PASSWORD_VARIABLE} would be used instead of the credential store.",
+            meaning="The password at the mail server was not moved.",
+            remedy=f"Remove {PASSWORD_VARIABLE}, then try again.",
+        )
+    keychain.write_password(mail.entry, str(document.get(_MAIL_KEY)).strip(), _MAIL_OTHERWISE)
+    document.remove(_MAIL_KEY)
+    document.save(keep_previous=False)
+    with suppress(OSError):
+        if document.backup.exists() and b"smtp_password" in document.backup.read_bytes():
+            remove_file(document.backup)
+    return (mail.entry,)
 
 
 def delete_mail_password(file: Path) -> str:
@@ -134,7 +182,7 @@ class Deleted:
 
 
 def delete_tokens(file: Path, place: str = "") -> Deleted:
-    """Remove a configuration's SAS tokens, account keys and access keys, or that of ``place``, from the credential store.  Raises :class:`UsageError`."""
+    """Remove a configuration's secrets, or that of ``place``, from the credential store.  Raises :class:`UsageError`."""
     from chorus_gui.core.config.aws_store import delete_keys, key_holders
     from chorus_gui.core.config.token_store import place_tokens
 
@@ -148,7 +196,31 @@ def delete_tokens(file: Path, place: str = "") -> Deleted:
             remedy=f"Its places in a cloud: {', '.join(names) or 'none'}.",
         )
     gone = (*(entry for entry in sorted(entries) if keychain.delete(entry)), *delete_keys(document, place))
+    mail = _mail_of(document)
+    if not place and mail is not None and mail.user and keychain.delete(mail.entry):
+        gone = (*gone, mail.entry)
     return Deleted(gone, tuple(holder.where for holder in (*found, *in_aws) if holder.entry in gone and holder.where != place))
+
+
+def has_secrets(config: Config | None) -> bool:
+    """A place, or the mail server, uses a secret that is in the file."""
+    places = [config.central, config.journal.cloud, *(site.place for site in config.sites.values())] if config else []
+    for one in (place.credentials for place in places if place):
+        given = one.s3 if isinstance(one, GoogleKeys) else one
+        if given.mode is not AuthMode.NONE and getattr(given, "origin", None) is Origin.FILE and _has_secret(given):
+            return True
+    mail = config.report.mail if config else None
+    return mail is not None and bool(mail.user) and bool(mail.password)
+
+
+def _has_secret(given: Credentials) -> bool:
+    match given:
+        case MicrosoftLogin(identity=identity):
+            return isinstance(identity, Certificate) and bool(identity.password)
+        case AwsKeys(secret=secret):
+            return bool(secret)
+        case _:
+            return given.sas is not None or given.key is not None
 
 
 def document_of(file: Path) -> ConfigDocument:

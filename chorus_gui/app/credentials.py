@@ -10,10 +10,11 @@ import binascii
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from urllib.parse import unquote
 
 from chorus_gui.core.config.addresses import account_of_url, address_parts, connection_parts
-from chorus_gui.core.config.credentials import AccessKey, AuthMode
+from chorus_gui.core.config.credentials import AccessKey, AuthMode, is_locked
 from chorus_gui.core.config.sas import (
     NEEDS_JOURNAL,
     NEEDS_SOURCE,
@@ -26,7 +27,7 @@ from chorus_gui.core.config.sas import (
 )
 from chorus_gui.core.model import Grade
 
-__all__ = ["NEEDS", "Facts", "Pasted", "paste", "paste_aws", "sas_facts", "secret_facts"]
+__all__ = ["NEEDS", "Facts", "Pasted", "certificate_is_locked", "paste", "paste_aws", "sas_facts", "secret_facts"]
 
 NEEDS = {"central": NEEDS_STORE, "journal": NEEDS_JOURNAL, "site": NEEDS_SOURCE}
 """What a place's credential must allow, by the part of the configuration."""
@@ -91,6 +92,12 @@ def secret_facts(name: str, text: str, needs: str = NEEDS_STORE, now: datetime |
     if name == "azure_connection_string":
         return paste(text, now, needs).facts
     return None
+
+
+def certificate_is_locked(file: Path, path: str) -> bool:
+    """The certificate's file at ``path``, as the configuration ``file`` has it, needs a password.  False if there is no such file."""
+    certificate = file.parent / path
+    return certificate.is_file() and is_locked(str(certificate))
 
 
 def paste(text: str, now: datetime | None = None, needs: str = NEEDS_STORE) -> Pasted:

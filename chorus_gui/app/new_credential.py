@@ -8,6 +8,7 @@ from pathlib import Path
 
 from chorus_gui.core.config.addresses import connection_parts
 from chorus_gui.core.config.credentials import AuthMode
+from chorus_gui.core.config.token_store import SecretKind, place_tokens
 from chorus_gui.core.errors import UsageError
 
 
@@ -18,6 +19,7 @@ class NewCredential(Enum):
     ACCOUNT_KEY = ("an account key", "account keys")
     ACCESS_KEY = ("an access key of AWS", "access keys of AWS")
     HMAC_KEY = ("an HMAC key of Google", "HMAC keys of Google")
+    CERTIFICATE_PASSWORD = ("the password of a certificate", "passwords of certificates")
 
     @property
     def one(self) -> str:
@@ -30,6 +32,11 @@ class NewCredential(Enum):
         return self.value[1]
 
 
+_IN_AZURE = {
+    SecretKind.TOKEN: NewCredential.TOKEN,
+    SecretKind.KEY: NewCredential.ACCOUNT_KEY,
+    SecretKind.PASSWORD: NewCredential.CERTIFICATE_PASSWORD,
+}
 _ACCOUNT_KEY = 88
 """Characters of an account key of Azure: 64 bytes in base64."""
 Uses = Mapping[NewCredential, tuple[str, ...]]
@@ -43,17 +50,21 @@ def uses(file: Path, place: str = "") -> Uses:
     """
     from chorus_gui.app.credential_store import document_of
     from chorus_gui.core.config.aws_store import key_holders
-    from chorus_gui.core.config.token_store import place_tokens
 
     document = document_of(file)
     found: dict[NewCredential, list[str]] = {kind: [] for kind in NewCredential}
     for token in place_tokens(document):
-        if token.place.credentials.mode in (AuthMode.SAS, AuthMode.KEY):
-            found[NewCredential.ACCOUNT_KEY if token.is_key else NewCredential.TOKEN].append(token.where)
+        if token.kind is not None and (place or token.may_have_secret):
+            found[_IN_AZURE[token.kind]].append(token.where)
     for key in key_holders(document):
         if place or key.may_have_key:
             found[NewCredential.ACCESS_KEY if key.google is None else NewCredential.HMAC_KEY].append(key.where)
     return {kind: tuple(places) for kind, places in found.items() if (place in places if place else places)}
+
+
+def stored_kind(kind: NewCredential) -> SecretKind | None:
+    """The kind that :mod:`~chorus_gui.core.config.token_store` keeps; None for an access key."""
+    return next((name for name, new in _IN_AZURE.items() if new is kind), None)
 
 
 def to_ask_for(using: Uses) -> NewCredential | None:
@@ -95,6 +106,8 @@ def recognized(text: str) -> NewCredential | None:
     text = text.lstrip("\ufeff")
     if connection_parts(text).get("accountkey"):
         return NewCredential.ACCOUNT_KEY
+    if connection_parts(text).get("sharedaccesssignature"):
+        return NewCredential.TOKEN
     mode = paste(text).mode
     if mode is AuthMode.SAS:
         return NewCredential.TOKEN

@@ -85,8 +85,11 @@ def _signed_in_again(credentials: MicrosoftLogin, config: Config) -> str:
     match credentials.identity:
         case None:
             return "Sign in again with “az login”."
-        case Certificate(file=file):
-            return f"Replace the certificate file “{file}”, or correct the sign-in in “{config.file.name}”."
+        case Certificate(file=file, origin=origin):
+            password = (
+                " If the new file has another password, store it with “chorus-upload credential set”." if origin is Origin.STORE else ""
+            )
+            return f"Replace the certificate file “{file}”, or correct the sign-in in “{config.file.name}”.{password}"
         case WorkloadIdentity(file=file):
             return f"Check the service that writes the token file “{file}”, or correct the sign-in in “{config.file.name}”."
         case ManagedIdentity():

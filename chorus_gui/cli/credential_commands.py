@@ -1,4 +1,4 @@
-"""``chorus-upload credential …``: SAS tokens, account keys and access keys (of AWS, HMAC of Google) in the operating system's credential store instead of in the configuration file."""
+"""``chorus-upload credential …``: the secrets of a configuration in the operating system's credential store instead of in the configuration file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _LONGEST = 100_000
 def add(groups: Any) -> None:
     """The group's grammar."""
     group = groups.add_parser(
-        "credential", help="keep SAS tokens, account keys and access keys (AWS, HMAC) in this computer's credential store, not in the file"
+        "credential", help="keep tokens, keys and passwords in this computer's credential store, not in the configuration file"
     )
     commands = group.add_subparsers(dest="subcommand", metavar="COMMAND", required=True)
 
@@ -36,12 +36,12 @@ def add(groups: Any) -> None:
     one.add_argument("--json", action="store_true", help="print JSON")
     one.set_defaults(run=run_list)
 
-    one = commands.add_parser(
-        "move", help="move the SAS tokens, account keys and access keys from the configuration file to the credential store"
-    )
+    one = commands.add_parser("move", help="move every token, key and password from the configuration file to the credential store")
     one.set_defaults(run=run_move)
 
-    one = commands.add_parser("set", help="keep a new SAS token, account key or access key, typed in or read from standard input")
+    one = commands.add_parser(
+        "set", help="keep a new SAS token, account key, access key or password of a certificate, typed in or read from standard input"
+    )
     one.add_argument(
         "--place",
         metavar="P",
@@ -50,10 +50,13 @@ def add(groups: Any) -> None:
     )
     one.set_defaults(run=run_set)
 
-    one = commands.add_parser(
-        "delete", help="remove this configuration's SAS tokens, account keys and access keys from the credential store"
+    one = commands.add_parser("delete", help="remove this configuration's tokens, keys and passwords from the credential store")
+    one.add_argument(
+        "--place",
+        metavar="P",
+        default="",
+        help="use only this place: central, journal or a modality (default: all); report: the password at the mail server",
     )
-    one.add_argument("--place", metavar="P", default="", help="use only this place: central, journal or a modality (default: all)")
     one.set_defaults(run=run_delete)
 
 
@@ -67,7 +70,7 @@ def run_list(args: argparse.Namespace, report: Report, ctx: JobContext) -> Statu
         entry = f"  [{one.entry}]" if one.entry else ""
         report.say(f"{one.place}: {one.origin}{f', until {_moment(one)}{_over(one)}' if one.expires else ''}{entry}")
     if not found:
-        report.say("This configuration has no place in a cloud. Folders need no credential.")
+        report.say("This configuration has no place in a cloud, and no mail server with a password. Folders need no credential.")
     report.json([{"place": one.place, "entry": one.entry, "credential": one.origin, "expires": _moment(one)} for one in found])
     return Status.DONE
 
@@ -114,8 +117,9 @@ def _typed(report: Report, file: Path, place: str, using: Uses) -> Status:
         key_id = _asked("Access key ID (Enter: the one in the file): ").strip()
         keys = AccessKey(key_id, _asked("Secret access key: ").strip(), _asked("Session token (Enter: none): ").strip())
     else:
-        keys = AccessKey("", _asked("Account key: ") if asked is NewCredential.ACCOUNT_KEY else _asked())
-    if asked is not None:
+        prompts = {NewCredential.ACCOUNT_KEY: "Account key: ", NewCredential.CERTIFICATE_PASSWORD: "Password of the certificate file: "}
+        keys = AccessKey("", _asked(prompts.get(asked, "SAS token: ") if asked is not None else "SAS token: "))
+    if asked is not None and asked is not NewCredential.CERTIFICATE_PASSWORD:  # that can look like anything
         require(using, asked, keys.secret)
     return _keep(report, file, place, asked, keys)
 
@@ -128,7 +132,8 @@ def _piped(report: Report, file: Path, place: str, using: Uses) -> Status:
 
     one_line = not {NewCredential.ACCESS_KEY, NewCredential.HMAC_KEY} & using.keys()
     text = _asked() if one_line else sys.stdin.read(_LONGEST) if sys.stdin is not None else ""
-    kind = meant(using, text)
+    only = next(iter(using), None) if len(using) == 1 else None
+    kind = only if only is NewCredential.CERTIFICATE_PASSWORD else meant(using, text)  # a password can look like anything
     if kind is NewCredential.ACCESS_KEY:
         return _keep(report, file, place, kind, paste_aws(text) or AccessKey("", text.strip()))
     if kind is NewCredential.HMAC_KEY:
@@ -138,13 +143,13 @@ def _piped(report: Report, file: Path, place: str, using: Uses) -> Status:
 
 def _keep(report: Report, file: Path, place: str, kind: NewCredential | None, keys: AccessKey) -> Status:
     from chorus_gui.app.credential_store import keep_access_key, keep_token, title
-    from chorus_gui.app.new_credential import NewCredential
+    from chorus_gui.app.new_credential import NewCredential, stored_kind
 
     if kind in (NewCredential.ACCESS_KEY, NewCredential.HMAC_KEY):
         entries = keep_access_key(file, keys, place, hmac=kind is NewCredential.HMAC_KEY)
         report.say(f"Kept in {title()} for this user: {', '.join(entries)}.")
         return Status.DONE
-    return _print_result(report, keep_token(file, keys.secret, place, key=None if kind is None else kind is NewCredential.ACCOUNT_KEY))
+    return _print_result(report, keep_token(file, keys.secret, place, kind=stored_kind(kind) if kind is not None else None))
 
 
 def run_delete(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
@@ -175,7 +180,7 @@ def _print_result(report: Report, done: Kept) -> Status:
     return Status.DONE
 
 
-def _asked(prompt: str = "SAS token: ") -> str:
+def _asked(prompt: str = "") -> str:
     """A line of standard input; at a terminal without showing it."""
     if is_terminal(sys.stdin):
         from getpass import getpass

@@ -84,6 +84,7 @@ _SENTENCES = tuple(
         (r" \((?:on the command line, add --[a-z-]+|--output-type (?:azcli|azcopy|list))\)", ""),
         (r"(?<=on the Overview page), or use “chorus-upload [^”]*”", ""),
         (r", or store it in [^“”]+ with “chorus-upload credential set --place PLACE” \([^)]*\)", ""),
+        (r"Store it with “chorus-upload credential set --place PLACE” \([^)]*\)\. Or enter it", "Enter it"),
         (r" Or store the secret in [^“”]+ with “chorus-upload credential set”\.", ""),
         (r"run the command once with “--trust-host [^”]*”", "confirm it when the program asks (Tools → Test connection asks again)"),
         (r"repeat the command with --accept-less-history", "select “Continue with less history” (Journal → Recover the journal)"),

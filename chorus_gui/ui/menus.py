@@ -15,8 +15,6 @@ from chorus_gui.app import credential_store
 from chorus_gui.app.custody import State as Custody
 from chorus_gui.app.folders import FORGOTTEN
 from chorus_gui.app.values import StoreKind
-from chorus_gui.core.config.credentials import AccountKey, AwsKeys, GoogleKeys, Origin, Sas
-from chorus_gui.core.config.model import Config
 from chorus_gui.ui import intents
 from chorus_gui.ui.settings import THEMES
 from chorus_gui.ui.shown import button_text, plain_text
@@ -61,16 +59,6 @@ def _is_free(state: SessionState) -> bool:
 
 def _in_cloud(state: SessionState) -> bool:
     return state.custody.state not in (None, Custody.NOT_IN_CLOUD)
-
-
-def has_tokens(config: Config | None) -> bool:
-    """A place uses a SAS token, an account key or an access key that is in the file."""
-    places = [config.central, config.journal.cloud, *(site.place for site in config.sites.values())] if config else []
-    for one in (place.credentials for place in places if place):
-        given = one.s3 if isinstance(one, GoogleKeys) else one
-        if isinstance(given, (Sas, AccountKey, AwsKeys)) and given.origin is Origin.FILE and (isinstance(given, Sas) or bool(given.secret)):
-            return True
-    return False
 
 
 class Menus:
@@ -293,8 +281,10 @@ class Menus:
         self._add(menu, "Generate azco&py script…", azcopy, "Write a script that uploads pending files with AzCopy", None, exists)
         self._add(menu, "Export &file list…", listed, "Write the paths of pending files, one per line", None, exists)
         menu.addSeparator()
-        tip = f"Move SAS tokens, account keys and the secrets of access keys from the configuration file to {credential_store.title()}"
-        self._add(menu, "&Move credentials…", self._keep_tokens, tip, None, lambda s: _is_free(s) and has_tokens(s.config))
+        tip = f"Move all tokens, keys and passwords from the configuration file to {credential_store.title()}"
+        self._add(
+            menu, "&Move credentials…", self._keep_tokens, tip, None, lambda s: _is_free(s) and credential_store.has_secrets(s.config)
+        )
         self._add(
             menu,
             "&Support bundle…",
@@ -391,7 +381,7 @@ class Menus:
             self._window,
             Question(
                 f"Move the credentials to {credential_store.title()}?",
-                f"SAS tokens, account keys and the secrets of access keys are removed from {self._window.state.config_file.name if self._window.state.config_file else 'the file'}. "
+                f"All tokens, keys and passwords are removed from {self._window.state.config_file.name if self._window.state.config_file else 'the file'}. "
                 "Only you can read them then, on this computer.",
                 "Move credentials",
                 details=(

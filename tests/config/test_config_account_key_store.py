@@ -63,7 +63,7 @@ def test_a_key_moves_and_the_file_means_the_same(document: ConfigDocument, store
     assert 'auth_mode = "key"' in text
     assert "# images" in text
     assert images(document) == AccountKey(KEY, Origin.STORE)
-    with pytest.raises(UsageError, match="no account key to move"):
+    with pytest.raises(UsageError, match="no credential to move"):
         move(ConfigDocument.open(document.path), environ={})
 
 

@@ -132,7 +132,7 @@ def test_moving_leaves_a_file_that_means_the_same_and_no_trace_of_the_token(stor
     assert text.count('auth_mode = "sas"') == 2
     assert "# written by a person" in text or "[journal]" in text
     assert load(file, environ={}).central.credentials.sas == Sas(TOKEN, Origin.STORE)
-    with pytest.raises(UsageError, match="has no SAS token"):
+    with pytest.raises(UsageError, match="no credential to move"):
         move(ConfigDocument.open(file), environ={})
 
 
@@ -210,7 +210,7 @@ def test_a_new_token_takes_the_place_of_the_old_one(store: MemoryKeyring, docume
             put(document, wrong, environ={})
     assert put(document, "\ufeff" + TOKEN, environ={}).entries == (ENTRY,), "as editors begin a file"
     assert store.kept == {ENTRY: TOKEN}
-    with pytest.raises(UsageError, match="no account key for “Images”"):
+    with pytest.raises(UsageError, match="no password for “Images”"):
         put(document, TOKEN, "Images", environ={})
 
 
@@ -278,7 +278,7 @@ def test_only_what_a_place_uses_leaves_the_file(store: MemoryKeyring, tmp_path: 
         + '[journal.source]\npath = "journal.db"\n[central_path]\npath = "store"\n[site_path.default]\npath = "site"\n'
     )
     document = config_of(file, only + f'[site_path.default.auth]\nazure_sas_token = "{TOKEN}"\n')
-    with pytest.raises(UsageError, match="has no SAS token and no account key to move"):
+    with pytest.raises(UsageError, match="has no credential to move"):
         move(document, environ={})
     assert TOKEN in file.read_text("utf-8")
 

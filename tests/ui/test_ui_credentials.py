@@ -13,11 +13,11 @@ from pytestqt.qtbot import QtBot
 from uiworld import settle
 
 from chorus_gui.app import credential_store
+from chorus_gui.app.credential_store import has_secrets
 from chorus_gui.core.config import keychain
 from chorus_gui.core.config.credentials import Origin, Sas
 from chorus_gui.core.config.load import load
 from chorus_gui.ui.main_window import MainWindow
-from chorus_gui.ui.menus import has_tokens
 from chorus_gui.ui.pages import Services
 from chorus_gui.ui.pages.configuration import ConfigurationPage
 from chorus_gui.ui.session import Session
@@ -70,6 +70,14 @@ SECRETS = {
     "azure_sas_token": ("az", f'auth_mode = "sas"\nazure_account_name = "acct"\nazure_sas_token = "{TOKEN}"\n'),
     "azure_account_key": ("az", f'azure_account_name = "acct"\nazure_account_key = "{KEY}"\n'),
     "aws_secret_access_key": ("s3", 'aws_access_key_id = "AKIA"\naws_secret_access_key = "secret"\n'),
+    "azure_client_certificate_password": (
+        "az",
+        (
+            'auth_mode = "certificate"\nazure_account_name = "acct"\nazure_tenant_id = "example.org"\n'
+            'azure_client_id = "6f1c0000-0000-4000-8000-00000000cccc"\nazure_client_certificate_path = "site.pfx"\n'
+            'azure_client_certificate_password = "secret"\n'
+        ),
+    ),
     "google_hmac_secret": ("gs", 'google_hmac_access_id = "GOOG"\ngoogle_hmac_secret = "secret"\n'),
 }
 
@@ -79,6 +87,7 @@ def test_each_secret_that_can_be_kept_is_offered_and_its_field_says_where_it_is(
     qtbot: QtBot, session: Session, tmp_path: Path, store: MemoryKeyring, name: str
 ) -> None:
     scheme, auth = SECRETS[name]
+    (tmp_path / "site.pfx").write_bytes(b"a certificate that needs a password")
     (tmp_path / "site").mkdir()
     file = tmp_path / "config.toml"
     file.write_text(
@@ -86,9 +95,9 @@ def test_each_secret_that_can_be_kept_is_offered_and_its_field_says_where_it_is(
         f'[site_path.Images]\npath = "{scheme}://box/in"\n[site_path.Images.auth]\n{auth}',
         "utf-8",
     )
-    assert has_tokens(load(file, environ={}))
+    assert has_secrets(load(file, environ={}))
     credential_store.move_tokens(file)
-    assert not has_tokens(load(file, environ={}))
+    assert not has_secrets(load(file, environ={}))
     page = ConfigurationPage(Services(session.reader, session.pager, session.settings, None, session.checker))
     qtbot.addWidget(page)
     session.changed.connect(page.render)

@@ -33,7 +33,7 @@ class MailError(ChorusError):
 def send(settings: MailSettings, report: RunReport, known: Iterable[str]) -> None:
     """Send the mail about a run.  Raises :class:`ChorusError`; no error has the password."""
     hosts.admit_server(settings.server)
-    _deliver(settings, message(settings, report, known), _password(settings))
+    _deliver(settings, message(settings, report, known), password_of(settings))
 
 
 def message(settings: MailSettings, report: RunReport, known: Iterable[str]) -> EmailMessage:
@@ -66,7 +66,7 @@ def _plain(text: str) -> str:
     return "".join(char for char in text if unicodedata.category(char)[0] != "C")[:200]
 
 
-def _password(settings: MailSettings) -> str:
+def password_of(settings: MailSettings) -> str:
     """That of the file or the environment, otherwise that of the credential store; "" without a user."""
     if not settings.user:
         return ""

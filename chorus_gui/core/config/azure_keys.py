@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
+from dataclasses import replace
 
 from chorus_gui.core.config import keychain
 from chorus_gui.core.config.addresses import account_of_url, account_url_problem, connection_parts, split_account_url
@@ -60,7 +60,7 @@ class _Azure:
         self.given = given
         self.layout = layout
         self.container = container
-        self.kept, self.base = around.kept, around.base
+        self.around = around
 
     def resolve(self) -> tuple[Account, Credentials]:
         own_url, own_url_sas = split_account_url(self.given.own["azure_account_url"])
@@ -89,7 +89,7 @@ class _Azure:
     def _credentials(self, mode: AuthMode, sas: Sas, key: AccountKey, connection: Mapping[str, str], origin: Origin) -> Credentials:
         match mode:
             case AuthMode.LOGIN | AuthMode.CERTIFICATE | AuthMode.MANAGED_IDENTITY | AuthMode.WORKLOAD_IDENTITY:
-                return SignInKeys(self.given, self.base).resolve(mode)
+                return SignInKeys(self.given, self.around).resolve(mode)
             case AuthMode.KEY:
                 return key if key.secret else NoCredentials(mode, key.origin)
             case AuthMode.CONNECTION_STRING:
@@ -143,7 +143,7 @@ class _Azure:
     def _kept(self, entry: str) -> tuple[str, str]:
         """(what the credential store has, why it has nothing)."""
         try:
-            return (self.kept(entry) if entry else ""), ""
+            return (self.around.kept(entry) if entry else ""), ""
         except keychain.KeychainError as error:
             return "", f" {error.what}"
 
@@ -227,9 +227,9 @@ class _Azure:
 class SignInKeys:
     """From the keys of a sign-in with Microsoft Entra to its :class:`MicrosoftLogin`."""
 
-    def __init__(self, given: Given, base: Path) -> None:
+    def __init__(self, given: Given, around: Around) -> None:
         self.given = given
-        self.base = base
+        self.around = around
 
     def resolve(self, mode: AuthMode) -> MicrosoftLogin:
         """What signs in; what is missing or wrong becomes a fault."""
@@ -254,11 +254,25 @@ class SignInKeys:
             return ManagedIdentity(client)
         if mode is AuthMode.WORKLOAD_IDENTITY:
             return WorkloadIdentity(client, self._file("azure_federated_token_file", "the token of the other service"))
-        password = self.given.either("azure_client_certificate_password")
-        return Certificate(client, self._file("azure_client_certificate_path", "the certificate and its private key"), secret_of(password))
+        file = self._file("azure_client_certificate_path", "the certificate and its private key")
+        return self._opened(Certificate(client, file))
+
+    def _opened(self, found: Certificate) -> Certificate:
+        """With its password: of the file or the environment; otherwise, if there must be one, from this computer's credential store."""
+        name = "azure_client_certificate_password"
+        if password := self.given.either(name):
+            return replace(found, password=secret_of(password), origin=Origin.FILE if self.given.own[name] else Origin.ENVIRONMENT)
+        if not (found.file and found.client_id and found.is_locked):
+            return found
+        try:
+            kept = self.around.kept(keychain.name_of_certificate_password(found.client_id))
+        except keychain.KeychainError as error:
+            self.given.values["azure_client_certificate_path"].warn(f"The password of the certificate file is not known. {error.what}")
+            kept = ""
+        return replace(found, password=secret_of(kept), origin=Origin.STORE)
 
     def _file(self, name: str, has: str) -> str:
-        file = self.given.file(name, self.base)
+        file = self.given.file(name, self.around.base)
         if not file:
             self._fault(name, f"The file with {has} is missing.", f"Write its path here, or set {name.upper()}.")
         return file

@@ -58,7 +58,7 @@ TABLE: tuple[tuple[str, Kind, str, tuple[str, ...], tuple[str, ...]], ...] = (
     (
         "azure_client_certificate_password",
         Kind.SECRET,
-        "The password of the certificate's file. If empty, it comes from the environment; a file without a password needs none.",
+        "The password of the certificate's file. If empty, it comes from the environment, then from this computer's credential store.",
         (),
         (),
     ),

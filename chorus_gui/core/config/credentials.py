@@ -10,9 +10,12 @@ import hmac
 from copy import copy
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from pathlib import Path
 
 from chorus_gui.core.config.sas import SasInfo, clean_sas
 from chorus_gui.core.redact import MASK
+
+_CERTIFICATE_BYTES = 1024 * 1024
 
 
 class AuthMode(Enum):
@@ -112,12 +115,29 @@ class NoCredentials(_Facts):
 class Certificate:
     """A program's registration in Entra (a service principal), which signs in with a certificate and its private key.
 
-    ``client_id``: the registration's ID.  ``file``: the absolute path of a PEM or PFX file; ``password`` opens it.
+    ``client_id``: the registration's ID.  ``file``: the absolute path of a PEM or PFX file; ``password`` opens it.  ``origin``: where the
+    password was found, or would be.
     """
 
     client_id: str
     file: str
     password: Secret | None = None
+    origin: Origin = field(default=Origin.FILE, compare=False)
+
+    @property
+    def is_locked(self) -> bool:
+        """Its file needs a password, as far as that is known."""
+        return is_locked(self.file)
+
+
+def is_locked(certificate: str) -> bool:
+    """A certificate's file needs a password, as far as that can be known without one: it is PFX, or its key is encrypted.  True if it cannot be read now."""
+    try:
+        with Path(certificate).open("rb") as stream:
+            data = stream.read(_CERTIFICATE_BYTES)
+    except (OSError, ValueError):
+        return True
+    return b"-----BEGIN" not in data or b"ENCRYPTED" in data
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +179,11 @@ class MicrosoftLogin(_Facts):
         if isinstance(self.identity, Certificate) and self.identity.password:
             return replace(self, identity=replace(self.identity, password=Secret(MASK)))
         return self
+
+    @property
+    def origin(self) -> Origin:
+        """Where the secret of the identity was found, or would be."""
+        return self.identity.origin if isinstance(self.identity, Certificate) else Origin.FILE
 
     @property
     def mode(self) -> AuthMode:

@@ -1,9 +1,10 @@
-"""SAS tokens, account keys, AWS access keys and HMAC keys of Google in the operating system's credential store, instead of in plain text in ``config.toml``.
+"""The secrets of a configuration in the operating system's credential store, instead of in plain text in ``config.toml``.
 
 Windows has its Credential Manager, macOS its Keychain, Linux desktops the Secret Service; the keyring library speaks to each.
 A configuration with ``auth_mode = "sas"`` and no token, in the file or the environment, has its token here, under the
 container's address: "choruspilot.blob.core.windows.net/site-one"; with ``auth_mode = "key"`` and no key, under
-"azure/choruspilot.blob.core.windows.net".  One with an ``aws_access_key_id`` and no secret has that under "aws/AKIA…".
+"azure/choruspilot.blob.core.windows.net".  One with an ``aws_access_key_id`` and no secret has that under "aws/AKIA…".  The password of a
+certificate's file is under "entra/" and the client ID.  What is in a connection string is stored as the token or key that it is.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ _LONGEST = 4096
 SERVICE = "CHoRUS Upload"
 """What a person finds the entries under."""
 _ACCOUNT_KEY = "azure/"
+_CERTIFICATE = "entra/"
 
 
 class KeychainError(ChorusError):
@@ -54,6 +56,16 @@ def name_of_account_key(url: str) -> str:
 def is_account_key(name: str) -> bool:
     """An entry is the key of a storage account."""
     return name.startswith(_ACCOUNT_KEY)
+
+
+def name_of_certificate_password(client: str) -> str:
+    """The entry of the password of the certificate that signs in as this client ID."""
+    return f"{_CERTIFICATE}{client.lower()}"
+
+
+def is_certificate_password(name: str) -> bool:
+    """An entry is the password of a certificate's file."""
+    return name.startswith(_CERTIFICATE)
 
 
 class AwsNames(NamedTuple):
@@ -139,13 +151,28 @@ def checked_key(text: str) -> str:
 
 
 def write(name: str, secret: str) -> None:
-    """Store a SAS token, or a key under the name of an account; it replaces the previous one.
+    """Store a SAS token, or under the name of an account a key, or under that of a client ID a password; it replaces the previous one.
 
     Raises :class:`KeychainError` if it is not one, or cannot be stored and read again.
     """
+    if is_certificate_password(name):
+        write_password(name, secret, _otherwise("password", "AZURE_CLIENT_CERTIFICATE_PASSWORD"))
+        return
     key = is_account_key(name)
     clean, what, variable = (checked_key(secret), "key", "AZURE_ACCOUNT_KEY") if key else (checked(secret), "token", "AZURE_SAS_TOKEN")
-    _store(name, clean, f"Leave the {what} in the configuration file, or set the environment variable {variable}.")
+    _store(name, clean, _otherwise(what, variable))
+
+
+def _otherwise(what: str, variable: str) -> str:
+    return f"Leave the {what} in the configuration file, or set the environment variable {variable}."
+
+
+def checked_password(text: str) -> str:
+    """The password in the text that was typed or piped.  Raises :class:`KeychainError` if it is empty, or has control characters."""
+    clean = text.lstrip("\ufeff").rstrip("\r\n")
+    if not clean or len(clean) > _LONGEST or any(ord(char) < 32 or ord(char) == 127 for char in clean):
+        raise KeychainError("This is not a password: it is empty, or has control characters.", remedy="Enter it again, on one line.")
+    return clean
 
 
 def write_password(name: str, password: str, otherwise: str) -> None:
@@ -153,10 +180,7 @@ def write_password(name: str, password: str, otherwise: str) -> None:
 
     Raises :class:`KeychainError` if it is empty, has control characters, or cannot be stored and read again.
     """
-    clean = password.lstrip("\ufeff").rstrip("\r\n")
-    if not clean or len(clean) > _LONGEST or any(ord(char) < 32 or ord(char) == 127 for char in clean):
-        raise KeychainError("This is not a password: it is empty, or has control characters.", remedy="Enter it again, on one line.")
-    _store(name, clean, otherwise)
+    _store(name, checked_password(password), otherwise)
 
 
 def _store(name: str, clean: str, otherwise: str) -> None:

@@ -18,7 +18,17 @@ from chorus_gui.core.config import keychain
 from chorus_gui.core.config.check import check_sites
 from chorus_gui.core.config.cluster_address import cluster_address
 from chorus_gui.core.config.keys import CREDENTIALS, nearest
-from chorus_gui.core.config.model import PATIENCE_MINUTES, Config, JournalPlaces, Layout, Place, PlaceKind, Site, UploadMethod
+from chorus_gui.core.config.model import (
+    PATIENCE_MINUTES,
+    Config,
+    JournalPlaces,
+    Layout,
+    Place,
+    PlaceKind,
+    ReportSettings,
+    Site,
+    UploadMethod,
+)
 from chorus_gui.core.config.odd_characters import odd_character
 from chorus_gui.core.config.order import upload_order
 from chorus_gui.core.config.place_keys import Places
@@ -120,6 +130,7 @@ class Checked:
     central: Place | None = None
     cloud: Place | None = None
     exclude: Exclude = field(default_factory=Exclude)
+    report: ReportSettings = field(default_factory=ReportSettings)
 
 
 def check(
@@ -165,7 +176,7 @@ def check(
     cloud = journal.cloud if journal else None
     faults = tuple(fault for fault in findings.in_order() if kept is not not_asked or fault.key.rpartition(".")[2] not in _SECRETS)
     if faults or central is None or journal is None:
-        return Checked(file, None, layout, modalities, sites, faults, warnings, central, cloud, exclude)
+        return Checked(file, None, layout, modalities, sites, faults, warnings, central, cloud, exclude, report)
     config = Config(
         file=file,
         layout=layout,
@@ -187,7 +198,7 @@ def check(
         rules_off=rules_off,
         report=report,
     )
-    return Checked(file, config, layout, modalities, sites, (), warnings, central, cloud, exclude)
+    return Checked(file, config, layout, modalities, sites, (), warnings, central, cloud, exclude, report)
 
 
 def read_text(file: Path) -> str:

@@ -1,7 +1,8 @@
-"""SAS tokens and account keys go from a configuration file into the operating system's credential store.
+"""The secrets of places in Azure go from a configuration file into the operating system's credential store: SAS tokens, account keys, and passwords of
+certificates.
 
-None leaves the file before it was read back from the store; only tables whose token or key some place uses are touched; and what is saved
-is a configuration that means the same.
+None leaves the file before it was read back from the store; only tables whose secret some place uses are touched; and what is saved
+is a configuration that means the same.  Of a connection string, the account stays in the file, and its token or key is stored.
 """
 
 from __future__ import annotations
@@ -10,10 +11,23 @@ import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
 
 from chorus_gui.core.config import keychain
-from chorus_gui.core.config.addresses import split_account_url
-from chorus_gui.core.config.credentials import AccountKey, AuthMode, ConnectionString, MicrosoftLogin, NoCredentials, Origin, Sas, Secret
+from chorus_gui.core.config.addresses import connection_parts, split_account_url
+from chorus_gui.core.config.credentials import (
+    AccountKey,
+    AuthMode,
+    Certificate,
+    ConnectionString,
+    Credentials,
+    MicrosoftLogin,
+    NoCredentials,
+    Origin,
+    Sas,
+    Secret,
+)
 from chorus_gui.core.config.keys import CREDENTIALS, DEFAULT, KEYS
 from chorus_gui.core.config.load import check, loads, parse
 from chorus_gui.core.config.model import Place, PlaceKind
@@ -23,7 +37,43 @@ from chorus_gui.core.config.save import ConfigDocument
 from chorus_gui.core.errors import ChorusError, UsageError
 from chorus_gui.core.folders import remove_file
 
-_VARIABLES = ("AZURE_SAS_TOKEN", "AZURE_ACCOUNT_KEY", "AZURE_CONNECTION_STRING", "AZURE_STORAGE_CONNECTION_STRING")
+_VARIABLES = (
+    "AZURE_SAS_TOKEN",
+    "AZURE_ACCOUNT_KEY",
+    "AZURE_CONNECTION_STRING",
+    "AZURE_STORAGE_CONNECTION_STRING",
+    "AZURE_CLIENT_CERTIFICATE_PASSWORD",
+)
+_CONNECTION = ("azure_connection_string", "azure_storage_connection_string")
+_PASSWORD = "azure_client_certificate_password"  # noqa: S105 - the name of a key
+
+
+_MISSING = ("azure_sas_token", "azure_account_key", "aws_secret_access_key", "google_hmac_secret")
+"""The keys of secrets that the credential store lacks: a new one is to be stored, so their faults do not count."""
+
+
+class SecretKind(Enum):
+    """What the credential store keeps for a place in Azure, as words for a sentence: one, and several."""
+
+    TOKEN = ("SAS token", "SAS tokens")
+    KEY = ("account key", "account keys")
+    PASSWORD = ("password of a certificate", "passwords of certificates")
+
+    @property
+    def several(self) -> str:
+        """“SAS tokens”"""
+        return self.value[1]
+
+    @classmethod
+    def of(cls, credentials: Credentials) -> SecretKind | None:
+        """Which secret these credentials have, or would have; None for a sign-in that needs none."""
+        match credentials:
+            case MicrosoftLogin(identity=identity):
+                return cls.PASSWORD if isinstance(identity, Certificate) else None
+            case NoCredentials(mode=mode):
+                return cls.KEY if mode is AuthMode.KEY else cls.TOKEN if mode is AuthMode.SAS else None
+            case _:
+                return cls.TOKEN if credentials.sas is not None else cls.KEY if credentials.key is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +81,7 @@ class PlaceToken:
     """A place in Azure that a configuration names.
 
     ``where`` is for a person ("central", "journal", "Images"); ``table`` the file's table with its credentials, dotted;
-    ``written`` the SAS token, or for a place that is read with the account's key that key, which this table has, "" if none; ``twice``: it
-    has a second token.
+    ``written`` the secret of this place's kind that this table has, "" if none; ``twice``: it has a second token.
     """
 
     where: str
@@ -43,37 +92,50 @@ class PlaceToken:
 
     @property
     def entry(self) -> str:
-        """The name under which its token or key is stored."""
+        """The name under which its secret is stored; for a sign-in without one, that of a token for the container."""
         url = self.place.account.url
-        return keychain.name_of_account_key(url) if self.is_key else keychain.name_of(url, self.place.container)
+        if (certificate := self.certificate) is not None:
+            return keychain.name_of_certificate_password(certificate.client_id)
+        return keychain.name_of_account_key(url) if self.kind is SecretKind.KEY else keychain.name_of(url, self.place.container)
 
     @property
-    def is_key(self) -> bool:
-        """It is read with the account's key."""
-        return self.place.credentials.mode is AuthMode.KEY
+    def kind(self) -> SecretKind | None:
+        """Which secret it has, or would have."""
+        return SecretKind.of(self.place.credentials)
+
+    @property
+    def certificate(self) -> Certificate | None:
+        """What signs in, if that is a certificate."""
+        found = self.place.credentials
+        return found.identity if isinstance(found, MicrosoftLogin) and isinstance(found.identity, Certificate) else None
+
+    @property
+    def may_have_secret(self) -> bool:
+        """It has one, or is of no use without one."""
+        return self.certificate.is_locked if self.certificate is not None else self.kind is not None
 
     @property
     def token(self) -> Secret | None:
-        """The SAS token or the account key that it uses; not one in a connection string."""
-        match self.place.credentials:
-            case Sas(token=token):
-                return token
-            case AccountKey(secret=secret):
-                return secret
-            case _:
-                return None
+        """The SAS token, account key or password that it uses, also one in a connection string."""
+        given = self.place.credentials
+        if (certificate := self.certificate) is not None:
+            return certificate.password
+        return given.sas.token if given.sas is not None else given.key.secret if given.key is not None else None
 
     @property
     def kept(self) -> bool:
-        """Its token or key is in the credential store, or should be."""
-        credentials = self.place.credentials
-        return isinstance(credentials, (Sas, AccountKey, NoCredentials)) and credentials.origin is Origin.STORE
+        """Its secret is in the credential store, or should be."""
+        return self.kind is not None and getattr(self.place.credentials, "origin", None) is Origin.STORE
 
     @property
     def origin(self) -> str:
         """Where its credential comes from, in words without the secret."""
         credentials = self.place.credentials
         match credentials:
+            case MicrosoftLogin(identity=Certificate(password=Secret())):
+                return f"{_SIGN_INS[credentials.mode]}; its password is from {_found_in(credentials.origin)}"
+            case MicrosoftLogin(identity=Certificate(file=file)) if credentials.origin is Origin.STORE and Path(file).is_file():
+                return f"{_SIGN_INS[credentials.mode]}, but its password is missing"
             case MicrosoftLogin():
                 return _SIGN_INS[credentials.mode]
             case Sas():
@@ -83,7 +145,7 @@ class PlaceToken:
             case ConnectionString():
                 return f"a connection string, from {_found_in(credentials.origin)}"
             case _:
-                return f"{'an account key' if self.is_key else 'a SAS token'}, but it is missing"
+                return f"{'an account key' if self.kind is SecretKind.KEY else 'a SAS token'}, but it is missing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +164,7 @@ def place_tokens(
     ``kept`` answers in place of the credential store.  Raises :class:`~chorus_gui.core.errors.ConfigError` for any other fault.
     """
     checked = check(document.text, document.path, environ=environ, kept=kept)
-    if any(not fault.key.endswith(("azure_sas_token", "azure_account_key")) for fault in checked.faults):
+    if any(not fault.key.endswith(_MISSING) for fault in checked.faults):
         loads(document.text, document.path, environ=environ, kept=kept)
     raw = parse(document.text, document.path)
     reading = Reading(raw, detect_layout(raw), Findings({}))
@@ -116,20 +178,39 @@ def place_tokens(
 
 
 def has_tokens(document: ConfigDocument, *, environ: Mapping[str, str] = os.environ) -> bool:
-    """A place uses a SAS token or an account key that the file has, so that :func:`move` has something to do.  Raises as :func:`place_tokens`."""
+    """A place uses a secret that the file has, so that :func:`move` has something to do.  Raises as :func:`place_tokens`."""
     return any(_uses_file(holder) for holder in place_tokens(document, environ=environ))
 
 
 def _holder(reading: Reading, kind: str, modality: str, place: Place) -> PlaceToken:
     values = [reading.value(f"{kind}.{name}", modality) for name in CREDENTIALS if f"{kind}.{name}" in KEYS]
-    table = next((value.dotted for value in values if value.given), values[0].dotted).rpartition(".")[0]
-    content = reading.table(table)
-    in_url = split_account_url(str(content.get("azure_account_url") or ""))[1]
-    beside = clean_sas(str(content.get("azure_sas_token") or ""))
+    tables = dict.fromkeys(value.dotted.rpartition(".")[0] for value in values if value.given) or {
+        values[0].dotted.rpartition(".")[0]: None
+    }
     where = modality if kind == "site" else kind
-    if place.credentials.mode is AuthMode.KEY:
-        return PlaceToken(where, place, table, str(content.get("azure_account_key") or "").strip())
-    return PlaceToken(where, place, table, in_url or beside, bool(in_url and beside and in_url != beside))
+    holders = [_in_table(where, place, table, reading.table(table)) for table in tables]
+    return next((holder for holder in holders if _uses_file(holder)), holders[0])
+
+
+def _in_table(where: str, place: Place, table: str, content: Mapping[str, object]) -> PlaceToken:
+    """With the secret that this table has for the place."""
+
+    def text(name: str) -> str:
+        return str(content.get(name) or "").strip()
+
+    connection = connection_parts(text(_CONNECTION[0]) or text(_CONNECTION[1]))
+    match SecretKind.of(place.credentials):
+        case SecretKind.PASSWORD:
+            return PlaceToken(where, place, table, text(_PASSWORD))
+        case SecretKind.KEY:
+            beside = text("azure_account_key")
+            inside = connection.get("accountkey", "") if isinstance(place.credentials, ConnectionString) else ""
+            return PlaceToken(where, place, table, beside or inside)
+        case _ if isinstance(place.credentials, ConnectionString):
+            return PlaceToken(where, place, table, clean_sas(connection.get("sharedaccesssignature", "")))
+        case _:
+            in_url, beside = split_account_url(text("azure_account_url"))[1], clean_sas(text("azure_sas_token"))
+            return PlaceToken(where, place, table, in_url or beside, bool(in_url and beside and in_url != beside))
 
 
 _SIGN_INS = {
@@ -145,9 +226,9 @@ def _found_in(origin: Origin) -> str:
 
 
 def move(document: ConfigDocument, *, environ: Mapping[str, str] = os.environ) -> Kept:
-    """Keep the SAS tokens and account keys that the file has for its places in the credential store, and save the file without them.
+    """Keep the secrets that the file has for its places in Azure in the credential store, and save the file without them.
 
-    The file then has ``auth_mode = "sas"`` or ``"key"`` in their place.  Its previous state is not kept, and a ``.bak`` with one of them
+    The file then has ``auth_mode = "sas"`` or ``"key"`` in the place of a token or key.  Its previous state is not kept, and a ``.bak`` with one of them
     in it is removed.  Raises :class:`UsageError` if there is none to move, :class:`ConfigError` if the file is faulty, and
     :class:`~chorus_gui.core.config.keychain.KeychainError` if they cannot be stored; file and store are then unchanged.
     """
@@ -159,33 +240,34 @@ def move(document: ConfigDocument, *, environ: Mapping[str, str] = os.environ) -
     _keep_apart(before, entries)
     if not entries:
         raise UsageError(
-            f"“{document.path.name}” has no SAS token and no account key to move.",
+            f"“{document.path.name}” has no credential to move.",
             remedy="Store a new one with “chorus-upload credential set”, or sign in with a Microsoft account.",
         )
     return _carry_out(document, before, entries, {holder.table: holder for holder in before if _uses_file(holder)}, environ)
 
 
-def put(document: ConfigDocument, token: str, where: str = "", *, key: bool | None = None, environ: Mapping[str, str] = os.environ) -> Kept:
-    """Keep a new token or key for ``where`` ("central", "journal", a modality), or as :func:`chosen_places` says.
+def put(
+    document: ConfigDocument, token: str, where: str = "", *, kind: SecretKind | None = None, environ: Mapping[str, str] = os.environ
+) -> Kept:
+    """Keep a new secret for ``where`` ("central", "journal", a modality), or as :func:`chosen_places` says.
 
     Raises as :func:`move`, and :class:`UsageError` if it could be for several containers, or accounts.
     """
     before = place_tokens(document, environ=environ)
-    using = [holder for holder in before if holder.place.credentials.mode in (AuthMode.SAS, AuthMode.KEY)]
-    chosen = chosen_places(before, where, key=key)
+    using = [holder for holder in before if holder.may_have_secret]
+    chosen = chosen_places(before, where, kind=kind)
     if not chosen:
         raise UsageError(
-            f"The configuration uses no SAS token and no account key{f' for “{where}”' if where else ''}.",
+            f"The configuration uses no SAS token, no account key and no password{f' for “{where}”' if where else ''}.",
             remedy=f"Use --place with one of these: {', '.join(holder.where for holder in using)}."
             if using
             else 'Set auth_mode = "sas" in the configuration first.',
         )
-    new = keychain.checked_key(token) if chosen[0].is_key else keychain.checked(token)
+    new = _entered(chosen[0], token)
     asked = sorted({holder.entry for holder in chosen})
     if len(asked) > 1:
         raise UsageError(
-            f"The configuration uses {'account keys' if chosen[0].is_key else 'SAS tokens'} for {len(asked)} "
-            f"{'accounts' if chosen[0].is_key else 'containers'}: {', '.join(asked)}.",
+            f"The configuration uses {len(asked)} different {_kind(chosen[0]).several}: {', '.join(asked)}.",
             remedy="Add --place to choose one.",
         )
     tables = {holder.table: holder for holder in chosen}
@@ -198,21 +280,45 @@ def put(document: ConfigDocument, token: str, where: str = "", *, key: bool | No
     return _carry_out(document, before, entries, tables, environ)
 
 
-def chosen_places(found: Iterable[PlaceToken], where: str = "", *, key: bool | None = None) -> list[PlaceToken]:
-    """The places that a new token or key is for: ``where``; with "" all that use a SAS token, or if none does, all that use an account key.
+def _entered(holder: PlaceToken, text: str) -> str:
+    """The secret in what was typed or piped; a connection string has the token or key of its account in it."""
+    kind, account = _kind(holder), holder.place.account
+    if kind is SecretKind.PASSWORD:
+        if holder.certificate is not None and not holder.certificate.is_locked:
+            raise UsageError(f"The certificate file “{holder.certificate.file}” needs no password.", meaning="Nothing was changed.")
+        return keychain.checked_password(text)
+    parts = connection_parts(text.lstrip("\ufeff"))
+    if inside := parts.get("accountkey" if kind is SecretKind.KEY else "sharedaccesssignature"):
+        if parts.get("accountname", account.name) != account.name:
+            raise UsageError(
+                f"The connection string is for the account “{parts['accountname']}”, but “{holder.where}” is in “{account.name}”.",
+                meaning="Nothing was changed.",
+                remedy="Copy the one of that account, or use --place with another place.",
+            )
+        text = inside
+    return keychain.checked_key(text) if kind is SecretKind.KEY else keychain.checked(text)
 
-    ``key``: it is an account key, or it is a SAS token; None if that does not matter.
+
+def chosen_places(found: Iterable[PlaceToken], where: str = "", *, kind: SecretKind | None = None) -> list[PlaceToken]:
+    """The places that a new secret is for: ``where``; with "" all that use a SAS token, or if none does, all that use an account key, and so on.
+
+    ``kind``: what it is, None if that does not matter.
     """
     found = list(found)
-    for mode in (AuthMode.SAS, AuthMode.KEY) if key is None else (AuthMode.KEY if key else AuthMode.SAS,):
-        chosen = [holder for holder in found if holder.place.credentials.mode is mode and where in ("", holder.where)]
+    for one in SecretKind if kind is None else (kind,):
+        chosen = [holder for holder in found if holder.kind is one and (where == holder.where or (not where and holder.may_have_secret))]
         if chosen:
             return chosen
     return []
 
 
+def _kind(holder: PlaceToken) -> SecretKind:
+    assert holder.kind is not None
+    return holder.kind
+
+
 def _uses_file(holder: PlaceToken) -> bool:
-    return holder.token == Secret(holder.written)
+    return holder.may_have_secret and bool(holder.written) and holder.token == Secret(holder.written)
 
 
 def _enter(entries: dict[str, str], holder: PlaceToken) -> None:
@@ -229,9 +335,9 @@ def _keep_apart(found: list[PlaceToken], entries: Mapping[str, str]) -> None:
 
 def _two_tokens(holder: PlaceToken) -> UsageError:
     return UsageError(
-        f"There are two different {'account keys' if holder.is_key else 'SAS tokens'} for “{holder.entry}”, but the credential store keeps only one.",
+        f"There are two different {_kind(holder).several} for “{holder.entry}”, but the credential store keeps only one.",
         meaning="Nothing was changed.",
-        remedy=f"Store the one {'that stays valid' if holder.is_key else 'with more permissions'} with “chorus-upload credential set”, or remove the other from the configuration file.",
+        remedy=f"Store the one {'with more permissions' if holder.kind is SecretKind.TOKEN else 'that stays valid'} with “chorus-upload credential set”, or remove the other from the configuration file.",
     )
 
 
@@ -246,12 +352,13 @@ def _carry_out(
     text, earlier = document.text, {entry: keychain.read(entry) for entry in entries}
     try:
         for table, holder in tables.items():
-            _take_out(document, table, key=holder.is_key)
+            _take_out(document, table, holder)
         after = place_tokens(document, environ=environ, kept=lambda name: entries.get(name) or keychain.read(name))
         for old, new in zip(before, after, strict=True):
             renewed = old.entry in entries and (old.table in tables or old.kept)
             token = Secret(entries[old.entry]) if renewed else old.token
-            if (new.place.credentials.mode, new.token) != (old.place.credentials.mode, token):
+            same = new.kind is old.kind and (new.kind is not None or new.place.credentials.mode is old.place.credentials.mode)
+            if not same or new.token != token or new.place.account != old.place.account:
                 raise _other_meaning(old, environ)
         for entry, token in entries.items():
             keychain.write(entry, token)
@@ -264,7 +371,12 @@ def _carry_out(
                 if keychain.read(entry) != token:
                     keychain.write(entry, token) if token else keychain.delete(entry)
         raise
-    return Kept(tuple(entries), tuple(_remains(document, [secret for entry, secret in entries.items() if keychain.is_account_key(entry)])))
+    return Kept(tuple(entries), tuple(_remains(document, [_as_written(*one) for one in entries.items() if "sig=" not in one[1]])))
+
+
+def _as_written(entry: str, secret: str) -> str:
+    """How a file can have it: a password can be a common word, so only what is in quotes is one."""
+    return f'"{secret}"' if keychain.is_certificate_password(entry) else secret
 
 
 def _other_meaning(holder: PlaceToken, environ: Mapping[str, str]) -> UsageError:
@@ -276,9 +388,21 @@ def _other_meaning(holder: PlaceToken, environ: Mapping[str, str]) -> UsageError
     return UsageError(why, meaning="Nothing was changed.", remedy=remedy)
 
 
-def _take_out(document: ConfigDocument, table: str, *, key: bool) -> None:
-    mode = "key" if key else "sas"
-    if key:
+def _take_out(document: ConfigDocument, table: str, holder: PlaceToken) -> None:
+    if holder.kind is SecretKind.PASSWORD:
+        document.remove(f"{table}.{_PASSWORD}")
+        return
+    mode, account = "key" if holder.kind is SecretKind.KEY else "sas", holder.place.account
+    if isinstance(holder.place.credentials, ConnectionString):  # it also said which account it is
+        for name in _CONNECTION:
+            document.remove(f"{table}.{name}")
+        usual = account.url == f"https://{account.name}.blob.core.windows.net"
+        for name, value in (("azure_account_name", account.name), ("azure_account_url", "" if usual else account.url)):
+            if value:
+                document.set(f"{table}.{name}", value)
+            else:
+                document.remove(f"{table}.{name}")
+    if holder.kind is SecretKind.KEY:
         document.remove(f"{table}.azure_account_key")
     else:
         _take_token_out(document, table)
@@ -294,10 +418,12 @@ def _take_token_out(document: ConfigDocument, table: str) -> None:
 
 
 def _remains(document: ConfigDocument, keys: Collection[str]) -> list[str]:
-    """Where a token or one of the account keys still is: a part of the file that no place uses, and a previous state that cannot be deleted."""
+    """Where a token or one of the account keys or passwords still is: a part of the file that no place uses, and a previous state that cannot be deleted."""
     out: list[str] = []
     if any(key in document.text for key in keys):
-        out.append(f"“{document.path.name}” still has the account key in a comment, a connection string, or a table that no place uses.")
+        out.append(
+            f"“{document.path.name}” still has the account key or password in a comment, a connection string, or a table that no place uses."
+        )
     if "sig=" in document.text:
         out.append(f"“{document.path.name}” still has a SAS token in a comment, a connection string, or a table that no place uses.")
     previous = document.backup
@@ -306,6 +432,6 @@ def _remains(document: ConfigDocument, keys: Collection[str]) -> list[str]:
             remove_file(previous)
     except OSError as error:
         out.append(
-            f"“{previous}” still has a SAS token or an account key, and could not be deleted ({error.strerror or error}). Delete it by hand."
+            f"“{previous}” still has a SAS token, an account key or a password, and could not be deleted ({error.strerror or error}). Delete it by hand."
         )
     return out

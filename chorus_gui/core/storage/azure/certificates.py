@@ -148,7 +148,8 @@ def _no_password(file: str) -> CertificateError:
     return _error(
         f"The certificate file “{file}” is protected with a password, and the configuration has none.",
         "Nothing was sent.",
-        "Enter it in azure_client_certificate_password, or set the environment variable AZURE_CLIENT_CERTIFICATE_PASSWORD.",
+        "Store it with “chorus-upload credential set --place PLACE” (central, journal or the modality). Or enter it in "
+        "azure_client_certificate_password, or set the environment variable AZURE_CLIENT_CERTIFICATE_PASSWORD.",
     )
 
 
