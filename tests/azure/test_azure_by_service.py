@@ -14,13 +14,18 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import pytest
 from azure_places import azure_place, sas_place, service
+from azure_server import Server, reply
+from azure_ways import Way as TokenWay
+from azure_ways import login_by
 from commands import Run, run
 from world import World
 
@@ -29,14 +34,16 @@ from chorus_gui.app.options import SubmitOptions
 from chorus_gui.app.review import Reviewing
 from chorus_gui.app.submit import submit
 from chorus_gui.app.workspace import Workspace
-from chorus_gui.core.config.credentials import Account, AccountKey, Sas
+from chorus_gui.core.config.credentials import Account, AccountKey, MicrosoftLogin, Sas
 from chorus_gui.core.config.model import Place, PlaceKind
 from chorus_gui.core.errors import AccessError, StoreUnavailableError
 from chorus_gui.core.job import JobContext, OutcomeKind
+from chorus_gui.core.storage.azure.authorise import ByKey
 from chorus_gui.core.storage.azure.login import NOBODY, Login
 from chorus_gui.core.storage.azure.source import AzureSource
 from chorus_gui.core.storage.azure.store import AzureStore
-from chorus_gui.core.storage.by_service import CannotFetchError, fetching, lends
+from chorus_gui.core.storage.base import SourceStat
+from chorus_gui.core.storage.by_service import Borrower, CannotFetchError, Lent, fetching, lends
 from chorus_gui.core.storage.retrying import RetryingStore
 from chorus_gui.core.storage.retrying_source import RetryingSource
 
@@ -178,7 +185,8 @@ def central(azurite: Azurite) -> str:
     return name
 
 
-def world_of(base: Path, azurite: Azurite, url: str, site: str, central: str) -> World:
+def world_of(base: Path, azurite: Azurite, url: str, site: str, central: str, *, by_key: bool = False) -> World:
+    """The site's container has a SAS token, or with ``by_key`` the key of the account that also has the central store."""
     world = World(base)
     sas = sas_place(azurite, site, "rl").credentials.sas
     assert sas is not None
@@ -188,8 +196,12 @@ def world_of(base: Path, azurite: Azurite, url: str, site: str, central: str) ->
         f'[journal.source]\npath = "az://{central}/journal.db"\n[journal.source.auth]\n{key}azure_account_url = "{url}"\n'
         f'[central_path]\npath = "az://{central}/in"\n[central_path.auth]\n{key}azure_account_url = "{url}"\n'
         f'[site_path.default]\npath = "site"\n[site_path.Images]\npath = "az://{site}/"\npattern = "{{patient_id:w}}/Images/{{filepath}}"\n'
-        f'[site_path.Images.auth]\nauth_mode = "sas"\nazure_account_name = "{azurite.account}"\nazure_account_url = "{azurite.url}"\n'
-        f'azure_sas_token = "{sas.token.reveal()}"\n',
+        + (
+            f'[site_path.Images.auth]\n{key}azure_account_url = "{url}"\n'
+            if by_key
+            else f'[site_path.Images.auth]\nauth_mode = "sas"\nazure_account_name = "{azurite.account}"\nazure_account_url = "{azurite.url}"\n'
+            f'azure_sas_token = "{sas.token.reveal()}"\n'
+        ),
         "utf-8",
     )
     world.put("OMOP/person.csv", "person_id\n1\n")
@@ -260,6 +272,7 @@ def test_an_emulator_or_a_service_that_cannot_do_it_is_asked_a_few_times(
     [
         (412, "SourceConditionNotMet"),
         (403, "CannotVerifyCopySource"),
+        (401, "CannotVerifyCopySource"),
         (404, "CannotVerifyCopySource"),
         (400, "Md5Mismatch"),
         (501, "APINotImplemented"),
@@ -273,7 +286,7 @@ def test_a_copy_that_is_refused_is_sent_instead(azurite: Azurite, front: Fetchin
     put(azurite, site, "a b.dcm", data)
     front.refuse = lambda source: (status, code)
     with closing(AzureSource(sas_place(azurite, site, "rl"))) as source, closing(AzureStore(central_of(azurite, front, central))) as inner:
-        lent = lends(source, "a b.dcm")
+        lent = lends(source, "a b.dcm", Borrower())
         assert lent is not None
         store = fetching(RetryingStore(inner))
         assert store is not None
@@ -324,7 +337,7 @@ def test_an_answer_that_does_not_confirm_the_md5_is_no_proof(azurite: Azurite, f
     put(azurite, site, "a.dcm", os.urandom(SIZE))
     front.silent_md5 = True
     with closing(AzureSource(sas_place(azurite, site, "rl"))) as source, closing(AzureStore(central_of(azurite, front, central))) as store:
-        lent = lends(RetryingSource(source), "a.dcm")
+        lent = lends(RetryingSource(source), "a.dcm", Borrower())
         assert lent is not None
         with pytest.raises(CannotFetchError, match="did not confirm"):
             store.fetch("x", lent)
@@ -333,7 +346,7 @@ def test_an_answer_that_does_not_confirm_the_md5_is_no_proof(azurite: Azurite, f
 def test_an_outage_and_a_refused_credential_are_those_of_every_write(azurite: Azurite, front: Fetching, site: str, central: str) -> None:
     put(azurite, site, "a.dcm", os.urandom(SIZE))
     with closing(AzureSource(sas_place(azurite, site, "rl"))) as source, closing(AzureStore(central_of(azurite, front, central))) as store:
-        lent = lends(source, "a.dcm")
+        lent = lends(source, "a.dcm", Borrower())
         assert lent is not None
         front.refuse = lambda address: (403, "AuthenticationFailed")
         with pytest.raises(AccessError):
@@ -351,7 +364,7 @@ def test_an_outage_and_a_refused_credential_are_those_of_every_write(azurite: Az
 def test_a_version_of_the_source_that_is_gone_is_not_copied(azurite: Azurite, front: Fetching, site: str, central: str) -> None:
     put(azurite, site, "a.dcm", os.urandom(SIZE))
     with closing(AzureSource(sas_place(azurite, site, "rl"))) as source, closing(AzureStore(central_of(azurite, front, central))) as store:
-        lent = lends(source, "a.dcm")
+        lent = lends(source, "a.dcm", Borrower())
         assert lent is not None
         put(azurite, site, "a.dcm", os.urandom(SIZE))
         with pytest.raises(CannotFetchError):
@@ -365,16 +378,107 @@ def test_a_blob_with_metadata_is_not_copied_by_the_service(azurite: Azurite, sit
     with closing(service(azurite)) as client:
         client.get_blob_client(site, "a.dcm").set_blob_metadata({"name": "somebody"})
     with closing(AzureSource(sas_place(azurite, site, "rl"))) as source:
-        assert lends(source, "a.dcm") is None
+        assert lends(source, "a.dcm", Borrower()) is None
         put(azurite, site, "a.dcm", b"data")
-        assert lends(source, "a.dcm") is not None
+        assert lends(source, "a.dcm", Borrower()) is not None
 
 
 def test_a_sas_is_handed_to_azure_alone_and_nothing_else_is_handed_on(azurite: Azurite, site: str) -> None:
     with closing(AzureSource(azure_place(azurite.account, azurite.url, AccountKey(azurite.key), site))) as source:
-        assert source.lent("a.dcm") is None, "an account key lets nobody else in"
+        assert source.lent("a.dcm", Borrower("https://another.blob.core.windows.net")) is None, "an account key lets nobody else in"
     known = {"https://upload.chorus4ai.org": False, "https://abc.blob.core.windows.net": True, "http://127.0.0.1:9/abc": True}
     for url, fetches in known.items():
         place = Place(PlaceKind.AZURE, "az://box", None, "box", "", Sas("sv=1&sig=aaaa"), Account("abc", url))
         with closing(AzureStore(place)) as store:
             assert (fetching(store) is not None) is fetches
+
+
+def test_inside_one_account_a_key_lends_one_blob_and_the_receipt_says_so(
+    azurite: Azurite, front: Fetching, site: str, central: str, tmp_path: Path, run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The emulator checks the signature of the SAS that the key makes: for one blob, to read it, for an hour."""
+    caplog.set_level("DEBUG")
+    contents = {f"{name}.dcm": os.urandom(SIZE) for name in ("plain", "a b+%ü", "wrong")}
+    for name, data in contents.items():
+        put(azurite, site, quote(f"1/Images/{name}"), data, claim=hashlib.md5(b"other").digest() if name == "wrong.dcm" else None)
+    world = world_of(tmp_path, azurite, front.url, site, central, by_key=True)
+    status, text = run(world, "submit", "--yes", "--version", "v1")
+    assert status == 0, text
+    assert {path: row.md5 for path, row in world.active().items() if "Images" in path} == {
+        f"1/Images/{name}": hashlib.md5(data).hexdigest() for name, data in contents.items()
+    }
+    assert receipt_of(text)["fetched_files"] == 2, "the service refuses what has another MD5; the program sends that"
+    for copy in front.copies:
+        fields = dict(parse_qsl(urlsplit(copy["x-ms-copy-source"]).query))
+        assert (fields["sr"], fields["sp"]) == ("b", "r")
+        left = datetime.fromisoformat(fields["se"]) - datetime.now(UTC)
+        assert timedelta(minutes=50) < left <= timedelta(hours=1)
+        assert azurite.key not in str(copy)
+        assert fields["sig"] not in caplog.text + text
+
+
+def test_a_key_signs_as_the_makers_of_the_service_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    from azure.storage.blob import generate_blob_sas
+
+    key = base64.b64encode(bytes(range(64))).decode()
+    fields = dict(parse_qsl(ByKey("acct", key).lend("box", "1/ä b.dcm")))
+    monkeypatch.setattr("azure.storage.blob._shared_access_signature.X_MS_VERSION", fields["sv"])
+    theirs = generate_blob_sas("acct", "box", "1/ä b.dcm", account_key=key, permission="r", expiry=fields["se"], protocol="https")
+    assert {name: value for name, value in parse_qsl(theirs) if name in fields} == fields
+    assert ByKey("acct", "no key").lend("box", "a") == ""
+
+
+@pytest.mark.parametrize("same_account", [True, False])
+@pytest.mark.parametrize("same_person", [True, False])
+def test_inside_one_account_the_token_of_the_request_reads_the_source(
+    serve_login: Callable[..., Server], same_account: bool, same_person: bool
+) -> None:
+    """It goes only to the service that gets it anyway; a token that the service refuses is replaced in both places."""
+    md5 = hashlib.md5(b"content").digest()
+    shown = base64.b64encode(md5).decode()
+
+    def answer(handler: Any) -> None:
+        headers: dict[str, Any] = {
+            "ETag": '"1"',
+            "Last_Modified": "Wed, 01 Jan 2025 10:00:00 GMT",
+            "x_ms_request_id": "r",
+            "Content_MD5": shown,
+        }
+        if handler.command == "HEAD":
+            reply(200, x_ms_blob_type="BlockBlob", promised=7, **headers)(handler)
+        elif handler.headers["Authorization"] == "Bearer old":
+            reply(401, x_ms_error_code="InvalidAuthenticationInfo", x_ms_request_id="r")(handler)
+        else:
+            reply(201, **headers)(handler)
+
+    server = serve_login(answer)
+    login = login_by(TokenWay("old", "new"))
+    place = server.place(MicrosoftLogin())
+    other = replace(place, account=Account("another", "https://another.blob.core.windows.net"))
+    who = MicrosoftLogin() if same_person else MicrosoftLogin("another.example")
+    with (
+        closing(AzureSource(replace(place, container="site", credentials=who), login=login)) as source,
+        closing(AzureStore(place, login=login)) as store,
+        closing(AzureStore(other, login=login)) as elsewhere,
+    ):
+        to = (store if same_account else elsewhere).borrower
+        assert to is not None
+        lent = lends(source, "a.dcm", to)
+        assert (lent is not None) is (same_account and same_person)
+        if lent is None:
+            assert not server.seen
+            return
+        assert "?" not in lent.address
+        assert store.fetch("x", lent).md5 == md5.hex()
+    copies = [headers for line, headers in server.seen if line.startswith("PUT")]
+    assert [(one["x-ms-copy-source-authorization"], one["Authorization"]) for one in copies] == [
+        (f"Bearer {token}", f"Bearer {token}") for token in (["old", "new"] if len(copies) == 2 else ["new"])
+    ]
+    assert all(one["x-ms-source-content-md5"] == shown for one in copies)
+
+
+def test_a_store_with_another_credential_does_not_read_for_a_sign_in(azurite: Azurite, front: Fetching, site: str, central: str) -> None:
+    lent = Lent(f"{front.url}/{site}/a.dcm", SourceStat(4, 0), hashlib.md5(b"data").digest(), signs_in=True)
+    with closing(AzureStore(central_of(azurite, front, central))) as store, pytest.raises(CannotFetchError):
+        store.fetch("x", lent)
+    assert not front.copies

@@ -12,7 +12,7 @@ from sending import md5_hex
 from chorus_gui.core.errors import ChecksumError, SourceChangedError, StoreUnavailableError
 from chorus_gui.core.model import Item, Level
 from chorus_gui.core.storage.base import BlobInfo, SourceStat
-from chorus_gui.core.storage.by_service import FETCH_BYTES, CannotFetchError, Lent
+from chorus_gui.core.storage.by_service import FETCH_BYTES, Borrower, CannotFetchError, Lent
 from chorus_gui.core.storage.folder import FolderSource
 from chorus_gui.core.transfer.by_service import ByService
 
@@ -27,7 +27,7 @@ class Cloud(FolderSource):
         super().__init__(root)
         self.file = lent
 
-    def lent(self, path: str) -> Lent | None:
+    def lent(self, path: str, to: Borrower) -> Lent | None:
         return self.file
 
 
@@ -36,7 +36,7 @@ class Service(MemoryStore):
 
     def __init__(self, *, fetches: bool = True) -> None:
         super().__init__()
-        self.fetches = fetches
+        self.borrower = Borrower() if fetches else None
         self.answers: list[BlobInfo | Exception] = []
         self.asked = 0
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
+from chorus_gui.core.config.credentials import MicrosoftLogin
 from chorus_gui.core.errors import StoreError
 from chorus_gui.core.storage.base import BlobInfo, Source, SourceStat, Store
 
@@ -22,11 +23,25 @@ class Lent:
     """Where another service can read one version of a file.
 
     ``address`` lets whoever has it read the file: a secret.  ``md5`` (16 bytes) is what the site's service says, which must be checked.
+    ``signs_in``: the address alone lets nobody in; the service reads with the token that the store's own requests carry.
     """
 
     address: str = field(repr=False)
     stat: SourceStat
     md5: bytes
+    signs_in: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Borrower:
+    """A store whose service reads from another one.
+
+    ``account``: the address of its account; ``sign_in``: who signs in there, None if nobody does.  A source in the same account can lend
+    more to it: nothing leaves the service that has both.
+    """
+
+    account: str = ""
+    sign_in: MicrosoftLogin | None = None
 
 
 class CannotFetchError(StoreError):
@@ -37,8 +52,8 @@ class CannotFetchError(StoreError):
 class Lends(Protocol):
     """A source whose files another service may be able to read."""
 
-    def lent(self, path: str) -> Lent | None:
-        """Where; None if no other service can read this file, or its MD5 is not known.  Errors as :meth:`Source.stat`."""
+    def lent(self, path: str, to: Borrower) -> Lent | None:
+        """Where; None if that service cannot read this file, or its MD5 is not known.  Errors as :meth:`Source.stat`."""
         ...
 
 
@@ -47,8 +62,8 @@ class Fetches(Protocol):
     """A store whose service may be able to read from another one."""
 
     @property
-    def fetches(self) -> bool:
-        """It can be tried."""
+    def borrower(self) -> Borrower | None:
+        """Who reads; None if it cannot be tried."""
         ...
 
     def fetch(self, path: str, lent: Lent) -> BlobInfo:
@@ -59,14 +74,19 @@ class Fetches(Protocol):
         ...
 
 
-def lends(source: Source, path: str) -> Lent | None:
+def lends(source: Source, path: str, to: Borrower) -> Lent | None:
     """:meth:`Lends.lent` of a source that can do it."""
-    return source.lent(path) if isinstance(source, Lends) else None
+    return source.lent(path, to) if isinstance(source, Lends) else None
 
 
 def fetching(store: Store) -> Fetches | None:
     """The store, if its service may be able to read from another one."""
-    return store if isinstance(store, Fetches) and store.fetches else None
+    return store if isinstance(store, Fetches) and store.borrower is not None else None
+
+
+def borrower(store: Store) -> Borrower | None:
+    """:attr:`Fetches.borrower` of a store that can do it."""
+    return store.borrower if isinstance(store, Fetches) else None
 
 
 def fetched(store: Store, path: str, lent: Lent) -> BlobInfo:

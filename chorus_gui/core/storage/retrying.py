@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 from chorus_gui.core import job
 from chorus_gui.core.errors import BlobNotFoundError, ChecksumError, ConditionError
 from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, Content, LevelPage, Page, StagedBlock, Store, StoreLimits
-from chorus_gui.core.storage.by_service import Lent, fetched, fetching
+from chorus_gui.core.storage.by_service import Borrower, Lent, borrower, fetched
 from chorus_gui.core.storage.digests import md5_of
 from chorus_gui.core.storage.lane import Arrival, Lane, lane_of
 from chorus_gui.core.storage.outage import UNANSWERED, Outage
@@ -136,9 +136,9 @@ class RetryingStore:
         return None if inner is None else _NotedLane(inner, self, self._probe)
 
     @property
-    def fetches(self) -> bool:
-        """As :attr:`Fetches.fetches`."""
-        return fetching(self.inner) is not None
+    def borrower(self) -> Borrower | None:
+        """As :attr:`Fetches.borrower`."""
+        return borrower(self.inner)
 
     def fetch(self, path: str, lent: Lent) -> BlobInfo:
         """As :meth:`Fetches.fetch`."""

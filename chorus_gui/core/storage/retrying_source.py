@@ -12,7 +12,7 @@ from chorus_gui.core import job
 from chorus_gui.core.errors import AccessError
 from chorus_gui.core.job import Patience
 from chorus_gui.core.storage.base import Ask, ChooseFolder, FileReader, Folder, Source, SourceStat, at_once
-from chorus_gui.core.storage.by_service import Lends, Lent, lends
+from chorus_gui.core.storage.by_service import Borrower, Lends, Lent, lends
 from chorus_gui.core.storage.listed import HasInventory
 from chorus_gui.core.storage.outage import UNANSWERED, Outage
 from chorus_gui.core.storage.ranges import ranges_of
@@ -91,9 +91,9 @@ class RetryingSource:
             raise NotImplementedError("this source is read from beginning to end")
         return self.ask(lambda: ranges.read_range(path, offset, version, into), "read", About(path))
 
-    def lent(self, path: str) -> Lent | None:
+    def lent(self, path: str, to: Borrower) -> Lent | None:
         """As :meth:`Lends.lent`."""
-        return self.ask(lambda: lends(self.inner, path), "read", About(path)) if isinstance(self.inner, Lends) else None
+        return self.ask(lambda: lends(self.inner, path, to), "read", About(path)) if isinstance(self.inner, Lends) else None
 
     def close(self) -> None:
         """As :meth:`Source.close`."""

@@ -15,7 +15,7 @@ from chorus_gui.core.errors import AccessError, BlobNameError, BlobNotFoundError
 from chorus_gui.core.model import Level, Proof
 from chorus_gui.core.own_database import temporary_database
 from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, Content, LevelPage, Page, StagedBlock, Store, StoreLimits
-from chorus_gui.core.storage.by_service import Lent, fetched, fetching
+from chorus_gui.core.storage.by_service import Borrower, Lent, borrower, fetched
 from chorus_gui.core.storage.lane import Arrival, Lane, lane_of
 from chorus_gui.core.storage.small import read_small
 from chorus_gui.core.submission.marker import LARGEST, NAME, marker_path, ours
@@ -84,9 +84,9 @@ class GuardedStore:
         return None if inner is None else _GuardedLane(inner, self)
 
     @property
-    def fetches(self) -> bool:
-        """See :attr:`Fetches.fetches`."""
-        return fetching(self.inner) is not None
+    def borrower(self) -> Borrower | None:
+        """See :attr:`Fetches.borrower`."""
+        return borrower(self.inner)
 
     def fetch(self, path: str, lent: Lent) -> BlobInfo:
         """As :meth:`Fetches.fetch`."""

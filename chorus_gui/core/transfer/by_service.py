@@ -29,10 +29,10 @@ class ByService:
 
     def send(self, item: Item, source: Source) -> Proof | None:
         """A proof; None if the file has to go another way.  Raises as every other way for a file that is not the approved one."""
-        store = self._store
-        if store is None or self._refused >= MOST_REFUSED or item.size > FETCH_BYTES or item.replaces is not None:
+        store, to = self._store, self._store.borrower if self._store is not None else None
+        if store is None or to is None or self._refused >= MOST_REFUSED or item.size > FETCH_BYTES or item.replaces is not None:
             return None
-        lent = lends(source, item.path)
+        lent = lends(source, item.path, to)
         if lent is None:
             return None
         check_unchanged(lent.stat, item)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import certifi
@@ -27,6 +27,7 @@ from chorus_gui.core.storage.azure.login import Bearer, Login
 from chorus_gui.core.storage.azure.names import url_path
 from chorus_gui.core.storage.azure.sdk_wire import SdkWire
 from chorus_gui.core.storage.azure.wire import CHUNK_BYTES, Wire
+from chorus_gui.core.storage.by_service import Borrower
 from chorus_gui.core.storage.http.channel import CONNECT_SECONDS, READ_SECONDS, Address
 from chorus_gui.core.storage.http.http1 import Http
 from chorus_gui.core.storage.http.proxies import proxy_for
@@ -56,6 +57,14 @@ _TALKATIVE = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How another service reads a blob.  ``address``: a secret; ``signs_in`` as :class:`~chorus_gui.core.storage.by_service.Lent` has it."""
+
+    address: str = field(repr=False)
+    signs_in: bool = False
+
+
 class Connection:
     """The way into a container: its address, what lets us in, whom to trust, and how to get there.  Nothing is sent before a request.
 
@@ -81,6 +90,7 @@ class Connection:
         self.certificates = environment_certificates() or certifi.where()
         self.proxy = proxy_for(url)
         self._copy_base = _copy_base(url, self._name, place.container)
+        self._account = self._copy_base.rpartition("/")[0]
         self._lock = threading.Lock()
         self._client: ContainerClient | None = None
         self._outdated: list[ContainerClient] = []
@@ -125,9 +135,26 @@ class Connection:
         sas = self._place.credentials.sas
         return f"{self._copy_base}/{url_path(name)}" + (f"?{sas.token.reveal()}" if sas else "")
 
-    def lent_address(self, name: str) -> str:
-        """Where another service can read a blob: a secret.  "" if there is no SAS, which is the only way in that can be handed on."""
-        return self.copy_source(name) if self._place.credentials.sas else ""
+    @property
+    def borrower(self) -> Borrower:
+        """Who reads if this container's service is asked to read a blob elsewhere."""
+        given = self._place.credentials
+        return Borrower(self._account, given if isinstance(given, MicrosoftLogin) else None)
+
+    def lent_to(self, name: str, to: Borrower) -> Way | None:
+        """How another service can read a blob; None if it cannot.
+
+        A SAS is handed on as it is.  Inside one account, a key makes a SAS for this blob alone, and who signs in to both needs none: the
+        service takes the token that the request to it has.  Neither a key nor a token ever goes to another account.
+        """
+        if self._place.credentials.sas is not None:
+            return Way(self.copy_source(name))
+        if to.account.lower() != self._account.lower():
+            return None
+        if isinstance(self.authorisation, ByKey):
+            token = self.authorisation.lend(self._place.container, name, plain=not self.tls)
+            return Way(f"{self.copy_source(name)}?{token}") if token else None
+        return Way(self.copy_source(name), signs_in=True) if self._place.credentials == to.sign_in else None
 
     @property
     def is_azures(self) -> bool:

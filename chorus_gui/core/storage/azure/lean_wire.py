@@ -11,7 +11,7 @@ from chorus_gui import __version__
 from chorus_gui.core.errors import AccessError, BlobNotFoundError, StoreError, StoreUnavailableError, Why
 from chorus_gui.core.storage.azure import markup
 from chorus_gui.core.storage.azure.answers import Access, Operation, explain
-from chorus_gui.core.storage.azure.authorise import VERSION, Authorisation, KeyIsNoKeyError, Request
+from chorus_gui.core.storage.azure.authorise import FOR_SOURCE, VERSION, Authorisation, ByLogin, KeyIsNoKeyError, Request
 from chorus_gui.core.storage.azure.errors import AzureFault, key_is_none, made_answer, no_answer, not_signed_in, other_tenant, strange
 from chorus_gui.core.storage.azure.names import from_headers, to_headers, url_path
 from chorus_gui.core.storage.azure.wire import BLOB_BYTES, CHUNK_BYTES, PAGE, Page, Piece, Properties, Written, other_bytes
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 REQUEST_ID = "x-ms-request-id"
+CANNOT_READ_SOURCE = "CannotVerifyCopySource"
 _READ_INSTEAD = "Upload the file again. The program then reads it."
 LIST_BYTES = 128 * 1024 * 1024
 """The longest list: 5,000 blobs with names of 1,024 characters, percent-encoded, and 8 KB of metadata each."""
@@ -80,13 +81,17 @@ class LeanWire:
             "x-ms-source-content-md5": md5,
             "x-ms-source-if-match": quoted_etag(lent.stat.version),
         }
+        if lent.signs_in:
+            if not isinstance(self._authorisation, ByLogin):
+                raise CannotFetchError(f"Nobody signs in to read “{name}”.", remedy=_READ_INSTEAD)
+            headers[FOR_SOURCE] = ""  # it is signed with the token of the request
         try:
             answer = self._ask(Request("PUT", self._at(name), (), headers), Operation("copy", name, "w"))
         except StoreError as error:
             answered = error.why is Why.BUSY  # the emulator has an internal error: the program can still send the file
             if isinstance(error, StoreUnavailableError) and not answered:
                 raise
-            if isinstance(error, AccessError) and error.code != "CannotVerifyCopySource":
+            if isinstance(error, AccessError) and error.code != CANNOT_READ_SOURCE:
                 raise
             raise CannotFetchError(error.what, meaning=error.meaning, remedy=error.remedy, code=error.code) from None
         if answer.headers.get("content-md5", "") != md5:
@@ -241,7 +246,8 @@ class LeanWire:
         return _or_raise(answer, error)
 
     def _is_refused(self, answer: Answer) -> bool:
-        return self._authorisation.is_refused(answer.status, answer.headers)
+        code = answer.headers.get("x-ms-error-code", "")  # a source that lets nobody in says nothing about this request
+        return code != CANNOT_READ_SOURCE and self._authorisation.is_refused(answer.status, answer.headers)
 
     def _exchange(self, request: Request) -> tuple[Answer, tuple[StoreError, AzureFault] | None]:
         """What was raised is let go here, with its traceback and what the service has to sign: no error has it as its context."""

@@ -24,7 +24,7 @@ from chorus_gui.core.storage.azure.login import Login
 from chorus_gui.core.storage.azure.store import AzureStore
 from chorus_gui.core.storage.azure.wire import CHUNK_BYTES
 from chorus_gui.core.storage.base import Ask, BlobInfo, ChooseFolder, Folder, KnownMd5, Page, SourceStat, Voucher, at_once
-from chorus_gui.core.storage.by_service import Lent
+from chorus_gui.core.storage.by_service import Borrower, Lent
 from chorus_gui.core.storage.flat import Key, folders_of
 from chorus_gui.core.storage.read_lane import ReadLane
 from chorus_gui.core.storage.retrying import Continued
@@ -115,16 +115,16 @@ class AzureSource:
         into[: len(data)] = data
         return len(data)
 
-    def lent(self, path: str) -> Lent | None:
-        """See :meth:`Lends.lent`: with a SAS, and the MD5 that the blob shows.  One request, for its properties.
+    def lent(self, path: str, to: Borrower) -> Lent | None:
+        """See :meth:`Lends.lent`: with a SAS, or inside one account; and the MD5 that the blob shows.  One request, for its properties.
 
         A blob with metadata is not lent: a service can copy them, too, and only content may leave the site.
         """
-        address = _as_source(path, lambda: self._store.lent_address(path))
-        if not address:
+        way = _as_source(path, lambda: self._store.lent_to(path, to))
+        if way is None:
             return None
         found = self._properties(path)
-        return Lent(address, _stat(found), bytes.fromhex(found.md5)) if found.md5 and not found.metadata else None
+        return Lent(way.address, _stat(found), bytes.fromhex(found.md5), way.signs_in) if found.md5 and not found.metadata else None
 
     def close(self) -> None:
         """See :meth:`Source.close`."""

@@ -13,7 +13,7 @@ from chorus_gui.core.config.model import Place
 from chorus_gui.core.errors import BlobNotFoundError, ChorusError, ConditionError, StoreError, StoreUnavailableError
 from chorus_gui.core.redact import redact
 from chorus_gui.core.storage.azure.answers import Access, Operation
-from chorus_gui.core.storage.azure.client import connect
+from chorus_gui.core.storage.azure.client import Way, connect
 from chorus_gui.core.storage.azure.errors import guarded, strange
 from chorus_gui.core.storage.azure.lane import AzureLane
 from chorus_gui.core.storage.azure.lean_wire import LeanWire
@@ -23,7 +23,7 @@ from chorus_gui.core.storage.azure.pages import turned
 from chorus_gui.core.storage.azure.sdk_wire import conditions
 from chorus_gui.core.storage.azure.wire import BLOCK_BYTES, CHUNK_BYTES, Piece, Wire
 from chorus_gui.core.storage.base import ALWAYS, BlobInfo, Buffer, Condition, Content, LevelPage, Page, StagedBlock, StoreLimits
-from chorus_gui.core.storage.by_service import CannotFetchError, Lent
+from chorus_gui.core.storage.by_service import Borrower, CannotFetchError, Lent
 from chorus_gui.core.storage.http.channel import Answer
 from chorus_gui.core.storage.http.headers import clock_skew
 from chorus_gui.core.storage.lane import Lane
@@ -113,9 +113,9 @@ class AzureStore:
         return AzureLane(self._wire, self._plain_name) if isinstance(self._wire, LeanWire) else None
 
     @property
-    def fetches(self) -> bool:
-        """See :attr:`Fetches.fetches`: not through a custom address, which would get a SAS of the site's account."""
-        return isinstance(self._wire, LeanWire) and self._connection.is_azures
+    def borrower(self) -> Borrower | None:
+        """See :attr:`Fetches.borrower`: none through a custom address, which would get a SAS of the site's account."""
+        return self._connection.borrower if isinstance(self._wire, LeanWire) and self._connection.is_azures else None
 
     def fetch(self, path: str, lent: Lent) -> BlobInfo:
         """See :meth:`Fetches.fetch`: one Put Blob From URL request."""
@@ -126,9 +126,9 @@ class AzureStore:
         self._check_kept(path)
         return BlobInfo(path, lent.stat.size, done.md5, done.etag, done.modified_us, {})
 
-    def lent_address(self, path: str) -> str:
-        """Where another service can read a blob: a secret; "" if none can."""
-        return self._connection.lent_address(self._name(path))
+    def lent_to(self, path: str, to: Borrower) -> Way | None:
+        """How that service can read a blob; None if it cannot."""
+        return self._connection.lent_to(self._name(path), to)
 
     def _plain_name(self, path: str) -> str:
         """The whole name of a blob that needs no look after it was written.  Raises :class:`BlobNameError`."""
