@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, Qt, QUrl, Signal
-from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QGuiApplication
+from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QApplication, QDialog, QMainWindow, QStackedWidget, QWidget
 
 from chorus_gui.core.job import OutcomeKind
@@ -29,11 +29,11 @@ from chorus_gui.ui.pages import Page, Services
 from chorus_gui.ui.session import Session
 from chorus_gui.ui.state import JobEnd, JobKind, JobProgress, SessionState
 from chorus_gui.ui.status import spoken, status_of
-from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets import files
 from chorus_gui.ui.widgets.basics import column, refresh_icons, row
 from chorus_gui.ui.widgets.chrome import JobBar, NoticeBar, Rail, TopBar, measured, percent_of, site_name
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Question, ReportDialog
+from chorus_gui.ui.widgets.footer import Footer
 from chorus_gui.ui.widgets.icons import program_icon
 from chorus_gui.ui.widgets.remembering import Memory
 from chorus_gui.ui.widgets.tab_order import is_on, main_action
@@ -91,10 +91,14 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self.setMinimumSize(900, 440)  # a screen of 1920×1080 at 200 %, without its task bar and the title
         self.rail, self.top, self.notice, self.waiting, self.job = Rail(), TopBar(), NoticeBar(), WaitBar(), JobBar()
+        self.footer = Footer(self.notice, self.waiting, self.job)
         self.stack = QStackedWidget()
         self.asking = Asking(self)
         self.menus = Menus(self)
         self._put_together()
+        application = QApplication.instance()
+        if isinstance(application, QApplication):
+            application.focusChanged.connect(self._focus_moved)
         session.changed.connect(self.render_state)
         session.progressed.connect(self._progress)
         session.crashed.connect(self.show_report)
@@ -151,18 +155,17 @@ class MainWindow(QMainWindow):
         self.waiting.renew.connect(self._ask_credential)
         for part in (self.top, self.notice, self.job):
             part.intent.connect(session.do)
-        notice = QWidget()
-        notice.setLayout(column(self.waiting, self.notice, space=SPACE, margins=(24, 2 * SPACE, 24, 0)))
-        self._notice_room = notice
-        right = column(self.top, notice, self.stack, space=0)
-        right.setStretch(2, 1)
+        self._page_place = column(self.stack, space=0)
+        right = column(self.top, self._page_place, space=0)
+        right.setStretch(1, 1)
         body = row(self.rail, right, space=0)
         body.setStretch(1, 1)
         middle = QWidget()
-        whole = column(body, self.job, space=0)
+        whole = column(body, self.footer, space=0)
         whole.setStretch(0, 1)
         middle.setLayout(whole)
         self.setCentralWidget(middle)
+        self.footer.float_over(self)
 
     def _restore(self) -> None:
         settings = self.session.settings
@@ -183,7 +186,6 @@ class MainWindow(QMainWindow):
         self.notice.render_state(state)
         if state.running is None:
             self._show_waiting(None)
-        self._make_room()
         self.job.render_state(state)
         self.menus.render(state)
         before = QApplication.focusWidget()
@@ -221,6 +223,7 @@ class MainWindow(QMainWindow):
         if page is None:
             return
         self.stack.setCurrentWidget(page)
+        self._uncover()
         self.rail.show_chosen(name)
         page.setFocus(Qt.FocusReason.OtherFocusReason)
         if topic:
@@ -228,13 +231,17 @@ class MainWindow(QMainWindow):
         if not topic or QApplication.focusWidget() is page:  # the topic has no field of its own
             page.take_focus()
 
-    def _make_room(self) -> None:
-        self._notice_room.setVisible(self.state.last is not None or not self.waiting.empty)
+    def _uncover(self) -> None:
+        """Make the page as high as what the footer leaves: only when nobody is about to select something that this moves."""
+        self._page_place.setContentsMargins(0, 0, 0, self.footer.extra)
+
+    def _focus_moved(self, _: QWidget | None, now: QWidget | None) -> None:
+        if now is not None and self.stack.isAncestorOf(now) and self.footer.covers(now):
+            self._uncover()
 
     def _show_waiting(self, waiting: Waiting | None, warning: str = "") -> None:
         before = self.waiting.shown
         self.waiting.show_waiting(waiting, warning)
-        self._make_room()
         if waiting == before:
             return
         if self._renewing is not None:
@@ -281,6 +288,12 @@ class MainWindow(QMainWindow):
 
     def _report_closed(self) -> None:
         self._report = None
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Everything moves now, so the end of the page can be shown."""
+        super().resizeEvent(event)
+        self.footer.arrange()
+        self._uncover()
 
     def changeEvent(self, event: QEvent) -> None:
         """While the window is in front, no message in the tray is needed; others may have changed something meanwhile."""

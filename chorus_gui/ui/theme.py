@@ -350,6 +350,7 @@ def style_sheet(theme: Theme, font: QFont) -> str:
         QFrame#jobbar {{ background: {t.surface}; border-top: 1px solid {t.border}; }}
         QFrame[line="true"] {{ background: {t.border}; border: none; max-height: 1px; min-height: 1px; }}
         QFrame#rail QToolButton {{ border: 1px solid transparent; border-radius: {RADIUS}px; padding: 8px 10px; text-align: left; color: {t.text}; }}
+        QFrame#rail QToolButton[low="true"] {{ padding: 4px 10px; }}
         QFrame#rail QToolButton:hover {{ background: {t.raised}; }}
         QFrame#rail QToolButton:checked {{ background: {t.selection}; font-weight: 600; }}
         QFrame#rail QToolButton:focus {{ border-color: {t.accent}; }}

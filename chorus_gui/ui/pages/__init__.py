@@ -17,6 +17,8 @@ appear in the rail.
   ``step(ctx)`` opens a read-only connection of its own on the reader's thread.  ``services.pager`` is a second reader that slow
   questions do not hold up: for pages of a table only.
 - ``take_focus()`` gives the focus to the page's main action, its button with ``primary``, when the page comes to the front.
+- Nothing that a person is about to select moves by itself.  A row above other content that comes or goes without an act of the person, such
+  as a warning, is shown with :class:`~chorus_gui.ui.widgets.steady.Steady`: when the mouse rests, at once for the keyboard.
 - ``show_topic(topic)`` says why the page was brought to the front, if there is a reason (``ShowPage(name, topic)``).
 - A page reads no other page, keeps nothing that must outlive the program (``services.settings`` does: column widths, a splitter),
   makes no thread, calls no step of core that touches a file or the network, and never calls ``processEvents``.

@@ -241,7 +241,7 @@ class ConfigurationPage(Page):
         self._draft = self._checked = None
         self._services.reader.forget(self)
         self._timer.stop()
-        self.conflict.hide()
+        self.conflict.forget()
         self.form.forget()
         self.site.forget()
         self._count_faults(())
@@ -280,7 +280,7 @@ class ConfigurationPage(Page):
         self.form.show_draft(draft)
         self.text.show_text(draft.text)
         if not draft.modified:
-            self.conflict.hide()
+            self.conflict.forget()
         self._draw_head()
         if at_once:
             self._timer.stop()
@@ -400,7 +400,7 @@ class ConfigurationPage(Page):
     def _write(self, draft: Draft, *, overwrite: bool) -> None:
         self._saving = draft
         self._last_job = self._state.last.id if self._state.last else 0
-        self.conflict.hide()
+        self.conflict.forget()
         self._draw_head()
         self.intent.emit(intents.SaveConfig(draft.file, draft.text, draft.based_on, overwrite))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QAbstractButton, QFrame, QVBoxLayout, QWidget
@@ -17,6 +18,7 @@ from chorus_gui.ui.pages.configuration_words import title
 from chorus_gui.ui.shown import button_text
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import Picture, button, column, label, row, scrolled, set_grade
+from chorus_gui.ui.widgets.steady import Steady
 from chorus_gui.ui.words import count_of, number
 
 SHOWN = 40
@@ -169,18 +171,26 @@ class ConflictBar(QFrame):
         close = button("Keep editing", "Close this message; nothing is saved", flat=True)
         self.over.clicked.connect(self.overwrite_wanted)
         self.reread.clicked.connect(self.reload_wanted)
-        close.clicked.connect(self.hide)
+        close.clicked.connect(self.forget)
         line = row(self.text, self.over, self.reread, close, margins=(2 * SPACE, SPACE, SPACE, SPACE))
         line.setStretch(0, 1)
         self.setLayout(line)
+        self._steady = Steady(self)
         self.hide()
 
     def say(self, text: str, *, overwrite: bool) -> None:
         """Show it.  ``overwrite``: saving over the other file is possible."""
+        self._steady.soon(partial(self._say, text, overwrite))
+
+    def _say(self, text: str, overwrite: bool) -> None:
         self.text.setText(text)
         self.over.setVisible(overwrite)
         self.reread.setVisible(overwrite)
         self.show()
+
+    def forget(self) -> None:
+        """Nothing is to be said any longer."""
+        self._steady.now(self.hide)
 
 
 def clear(layout: QVBoxLayout) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
@@ -35,6 +36,7 @@ from chorus_gui.ui.widgets.charts import BarChart
 from chorus_gui.ui.widgets.scrolling import scrolled_if_low
 from chorus_gui.ui.widgets.sites import TITLE as SITES
 from chorus_gui.ui.widgets.sites import SiteList
+from chorus_gui.ui.widgets.steady import Steady
 from chorus_gui.ui.widgets.tab_order import first_control
 from chorus_gui.ui.widgets.tables import dress_columns, set_widths
 
@@ -128,6 +130,7 @@ class OverviewPage(Page):
         self._offers = Card(column(label("The journal needs a decision", "heading")))
         self._offer_rows = column(space=SPACE)
         self._offers.layout().addLayout(self._offer_rows)  # type: ignore[union-attr]
+        self._steady = Steady(self._offers)
         self.table = _table()
         self.chart = BarChart("Files by version")
         self._runs = QWidget()
@@ -190,7 +193,7 @@ class OverviewPage(Page):
             card.show_step(view, now=view.progress in (Progress.NOW, Progress.STOPPED))
         fresh = drawn is None or drawn.config is None or drawn.config_file != state.config_file
         if drawn is None or fresh or drawn.custody is not state.custody or drawn.busy != state.busy:
-            self._render_offers(state)
+            self._steady.soon(partial(self._render_offers, state))
         if drawn is None or drawn.journal is not state.journal or drawn.config is not state.config or painted != self._painted:
             self._render_journal(state)
         if drawn is None or fresh or drawn.receipts is not state.receipts:
@@ -213,7 +216,7 @@ class OverviewPage(Page):
     def _render_faulty(self) -> None:
         for card in self.cards:
             card.hide()
-        self._offers.hide()
+        self._steady.now(self._offers.hide)
         self.table.setRowCount(0)
         self.chart.show_bars((), ())
 

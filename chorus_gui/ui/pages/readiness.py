@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtWidgets import QComboBox, QSplitter, QWidget
 
@@ -21,6 +23,7 @@ from chorus_gui.ui.widgets.basics import Card, EmptyState, button, column, label
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Question, ReasonDialog
 from chorus_gui.ui.widgets.files import ask_save
 from chorus_gui.ui.widgets.scrolling import Stack
+from chorus_gui.ui.widgets.steady import Steady
 from chorus_gui.ui.widgets.tables import set_widths, sortable, table
 
 KINDS = "Comma-separated values (*.csv);;Page to print (*.html)"
@@ -44,6 +47,7 @@ class ReadinessPage(Page):
         self.layouts = label("", wrap=True, selectable=True)
         self.layouts.setAccessibleName("Superseded layouts")
         set_grade(self.layouts, Grade.WARNING)
+        self._steady = Steady(self.layouts)
         self.severity, self.modality = QComboBox(), QComboBox()
         self.severity.setAccessibleName("Severity")
         self.severity.setToolTip("Show only the findings of one severity")
@@ -137,13 +141,16 @@ class ReadinessPage(Page):
             self._show(state, facts, checking=job is not None)
         self._show_rule()
 
+    def _show_layouts(self, text: str) -> None:
+        self.layouts.setVisible(bool(text))
+        self.layouts.setText(text)
+
     def _show(self, state: SessionState, facts: ReadinessFacts | None, *, checking: bool) -> None:
         self.lead.setText(f"{facts.summary} Rules of {facts.rules}." if facts and facts.passes else LEAD)
         layouts = facts.layouts if facts else ()
         sentences = [facts.unknown] if facts and facts.unknown else []
         sentences += [f"Superseded layout: {'; '.join(layouts)}. Sort the files again, and submit all of them."] if layouts else []
-        self.layouts.setVisible(bool(sentences))
-        self.layouts.setText(" ".join(sentences))
+        self._steady.soon(partial(self._show_layouts, " ".join(sentences)))
         self._filter()
         self.stack.setCurrentIndex(1 if facts is not None and facts.lines else 0)
         if state.config is None:

@@ -12,6 +12,7 @@ from chorus_gui.core.model import Grade
 from chorus_gui.ui import intents, words
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import button, column, label, row
+from chorus_gui.ui.widgets.steady import Steady
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +44,20 @@ class Notices(QWidget):
         self._views: Sequence[NoticeView] = ()
         self._busy = self._compact = self._unfolded = False
         self._more: QPushButton | None = None
+        self._steady = Steady(self)
         self.hide()
 
     def show_notices(self, views: Sequence[NoticeView], *, busy: bool) -> None:
         """Show these; while a job runs, their buttons are disabled."""
         if (views, busy) != (self._views, self._busy):
             self._views, self._busy = views, busy
-            self._draw()
+            self._steady.soon(self._draw)
 
     def set_compact(self, *, compact: bool) -> None:
         """Of several, show one, where there is little space."""
         if compact != self._compact:
             self._compact = compact
-            self._draw()
+            self._steady.now(self._draw)
 
     def _draw(self) -> None:
         self._more = None
@@ -74,7 +76,7 @@ class Notices(QWidget):
 
     def _fold(self) -> None:
         self._unfolded = not self._unfolded
-        self._draw()
+        self._steady.now(self._draw)
         if self._more is not None:
             self._more.setFocus()
 

@@ -34,7 +34,7 @@ LONGEST_COUNT = "1,000,000 changes"
 DETAILS_FROM = 1000
 """From this width on, the details fit next to the change, path, size and time of a file, and next to the tree."""
 UNDO_WIDTH = 260
-"""The text next to Undo has at least this much space; pixels."""
+"""The text next to Undo has at least this much space, also before there is one: the table must not move; pixels."""
 
 
 class ChangesArea(QWidget):
@@ -59,7 +59,7 @@ class ChangesArea(QWidget):
     def __init__(self, services: Services) -> None:
         super().__init__()
         self._settings = services.settings
-        self._busy = self._held = self._undoing = False
+        self._busy = self._held = False
         self.model = ChangesModel(services.reader, services.pager, self)
         self.details = DetailsPane(services.reader)
         self.view = table_of(self.model)
@@ -128,15 +128,14 @@ class ChangesArea(QWidget):
     def _arrange(self) -> None:
         self.details.setVisible(self.width() >= DETAILS_FROM)
         needed = self._filters.minimumSize().width() + self._buttons.minimumSize().width() + 2 * SPACE
-        needed += self.fontMetrics().horizontalAdvance(LONGEST_COUNT) + (UNDO_WIDTH if self._undoing else 0)
+        needed += self.fontMetrics().horizontalAdvance(LONGEST_COUNT) + UNDO_WIDTH
         direction = QBoxLayout.Direction.TopToBottom if self.width() < needed else QBoxLayout.Direction.LeftToRight
         if self._tools.direction() is not direction:
             self._tools.setDirection(direction)
 
     def show_undo(self, undo: UndoList, *, busy: bool) -> None:
         """What can be undone."""
-        self._undoing = self.undo.show_undo(undo, busy=busy)
-        self._arrange()
+        self.undo.show_undo(undo, busy=busy)
 
     def _connect(self) -> None:
         self._soon = QTimer(self)

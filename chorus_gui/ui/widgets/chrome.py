@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QAccessible, QAccessibleEvent, QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QButtonGroup, QFrame, QProgressBar, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from chorus_gui.app.values import StoreKind
@@ -20,9 +20,14 @@ from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.afterwards import AfterButton
 from chorus_gui.ui.widgets.basics import Chip, ElidedLabel, Picture, button, label, row, set_icon
 from chorus_gui.ui.widgets.flow import FlowLayout
+from chorus_gui.ui.widgets.steady import Steady
 
 RAIL_WIDTH = 176
 SITE_LEAST = 90
+LOW_RAIL = 440
+"""A rail that is lower has less space around the names of the pages; pixels."""
+ANY_HEIGHT = 16_777_215
+"""what Qt calls no limit"""
 
 
 class Rail(QFrame):
@@ -58,6 +63,16 @@ class Rail(QFrame):
         self._buttons[name] = made
         self._column.insertWidget(self._column.count() - 1, made)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """In a low window the pages are closer to each other."""
+        super().resizeEvent(event)
+        low = self.height() < LOW_RAIL
+        for made in self._buttons.values():
+            if (made.property("low") == "true") is not low:
+                made.setProperty("low", "true" if low else "")
+                theme.restyle(made)
+                made.setIconSize(QSize(18, 18) if low else QSize(20, 20))
+
     def show_chosen(self, name: str) -> None:
         """This page is in front."""
         if name in self._buttons:
@@ -72,7 +87,8 @@ class Rail(QFrame):
 class TopBar(QFrame):
     """Which site, which store, where the site is in its submission, who has the journal, how long the credential is valid.
 
-    If all of it fits, it is one line.  Otherwise the facts have lines of their own: they matter most, so they are shortened last.
+    If all of it fits, it is one line.  Otherwise the facts have lines of their own: they matter most, so they are shortened last.  Other
+    facts change its height only when the mouse rests: the page is below.
     """
 
     intent = Signal(object)
@@ -99,6 +115,7 @@ class TopBar(QFrame):
         for chip in (self.status, self.journal, self.credential):
             self._flow.addWidget(chip)
         self._facts.setLayout(self._flow)
+        self._steady = Steady(self)
         self._lines = row(self._names, self._facts, space=2 * SPACE, margins=(3 * SPACE, 10, 2 * SPACE, 10))
         self._lines.setStretch(0, 1)
         self.setLayout(self._lines)
@@ -121,6 +138,8 @@ class TopBar(QFrame):
 
     def render_state(self, state: SessionState) -> None:
         """Draw the state."""
+        if not self._steady.waits and self.isVisible():
+            self.setFixedHeight(self.height())
         config = state.config
         self.site.set_full(site_name(state), site_details(state))
         kind = state.store_kind
@@ -152,6 +171,12 @@ class TopBar(QFrame):
         self.journal.show_fact(custody.text if config else "", custody.grade, custody.detail)
         self.credential.show_fact(credential.text if config else "", credential.grade, credential.detail)
         self._facts.setVisible(any(not chip.isHidden() for chip in (self.status, self.journal, self.credential)))
+        self._steady.soon(self._fit)
+
+    def _fit(self) -> None:
+        """As high as the facts need."""
+        self.setMinimumHeight(0)
+        self.setMaximumHeight(ANY_HEIGHT)
         self._arrange()
 
 
@@ -214,6 +239,7 @@ class NoticeBar(QFrame):
         message = " ".join(part for part in (end.text, end.remedy) if part)
         self._text.setText(f"{end.title}: {message}" if end.title and end.outcome is not OutcomeKind.DONE else message)
         self._text.setAccessibleName(self._text.text())
+        QAccessible.updateAccessibility(QAccessibleEvent(self._text, QAccessible.Event.Alert))  # it is said, wherever the focus is
         self._open.setVisible(end.receipt is not None)
 
     def _open_receipt(self) -> None:
@@ -228,7 +254,6 @@ class JobBar(QFrame):
 
     def __init__(self) -> None:
         super().__init__()
-        self.setObjectName("jobbar")
         self._job: JobView | None = None
         self._title = label("", "strong")
         self._bar = QProgressBar()

@@ -1,4 +1,4 @@
-"""What the running job waits for: above every page, from the third silent second on."""
+"""What the running job waits for: at the foot of the window, from the third silent second on."""
 
 from __future__ import annotations
 
