@@ -275,7 +275,8 @@ def _cloud_custody(workspace: Workspace, ctx: JobContext, *, recover: bool, offe
     found = recovering.recover(home, ctx)[0] if recover else look(home, ctx)
     offers = recovering.offers(found) if offer or interrupted or found.state is Custody.CHANGED else []
     mine = found.state is Custody.MINE
-    newer = found.state is Custody.FREE and found.journal is not None and found.journal.etag != found.memory.journal_etag
+    there, memory = found.journal if found.state is Custody.FREE else None, found.memory
+    newer = there is not None and (there.etag != memory.journal_etag or _replaced(home.local, memory.base_of(home.local)))
     outdated = f" {OUTDATED}" if newer and home.local.exists() else ""
     facts = CustodyFacts(
         state=found.state,
@@ -300,6 +301,16 @@ def _cloud_custody(workspace: Workspace, ctx: JobContext, *, recover: bool, offe
         newer=newer,
     )
     return _with_less(facts, shown_less(workspace, ctx, found))
+
+
+def _replaced(local: Path, base: str) -> bool:
+    """The local journal does not have the entries that it had when it last was equal to the cloud journal: somebody put another file there."""
+    from chorus_gui.core.custody.sides import rows_of
+
+    try:
+        return bool(base) and local.exists() and rows_of(local) != base
+    except JournalError:
+        return False  # what is wrong with it is said of the journal itself
 
 
 def _custody_text(found: CustodyState) -> str:

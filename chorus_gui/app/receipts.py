@@ -152,6 +152,7 @@ def make_receipt(
         checked=log.checked,
         accepted=tuple(log.accepted),
         changed=changed,
+        wrong_files=log.wrong_files,
     )
 
 
@@ -161,6 +162,8 @@ def headline(receipt: Receipt) -> str:
     check, said = receipt.verification, list[str]()
     if receipt.failures:
         said.append(f"{files(len(receipt.failures))} failed")
+    if receipt.wrong_files:
+        said.append(f"{files(receipt.wrong_files)} missing or different in the central store")
     if check and check.differing:
         said.append(f"{files(check.differing)} {'differs' if check.differing == 1 else 'differ'}")
     if check and check.unchecked_files:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from chorus_gui.app.folders import receipts_folder
 from chorus_gui.app.status import Status, status_of
+from chorus_gui.app.words import agree, files
 from chorus_gui.app.worker_processes import assisting
 from chorus_gui.app.workspace import Workspace
 from chorus_gui.core import job
@@ -111,7 +112,7 @@ class Run:
     def found_faulty(self) -> bool:
         """Some files failed, differ, or could not be read."""
         differing = self.verification.differing if self.verification else 0
-        return bool(self.faulty or self.log.failures or self.unread or differing)
+        return bool(self.faulty or self.log.failures or self.log.wrong_files or self.unread or differing)
 
     @property
     def unchecked(self) -> bool:
@@ -176,7 +177,7 @@ class Run:
     @contextmanager
     def _completed(self, store: GuardedStore) -> Generator[None]:
         """After the block, if nothing stopped it, write the markers; a marker that cannot be written is only a warning."""
-        from chorus_gui.app.verified import record_found, refresh, unnamed_wrong, wrong_rows
+        from chorus_gui.app.verified import record_found, refresh, to_repair, unnamed_wrong, wrong_rows
         from chorus_gui.core.submission.completion import complete_versions
 
         yield
@@ -190,6 +191,9 @@ class Run:
             self.warn(f"Could not check if the version is complete. {error.what} The next upload does it.")
             return
         if found := [verdict for one in completed for verdict in one.wrong]:
+            self.log.wrong_files = len(found)
+            were = agree(len(found), "was", "were")
+            self.log.notes.append(f"{files(len(found))} {were} missing or different in the central store. {to_repair(len(found))}")
             note = record_found(self.workspace, self.ctx, found)
             if note:
                 self.warn(note)

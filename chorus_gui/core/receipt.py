@@ -126,7 +126,7 @@ class Receipt:
     scanned.  ``previous`` is the SHA-256 of the JSON of the receipt before, on the same computer; ``markers`` has the SHA-256 of the completion marker
     of each version in ``complete``.  ``notes`` are sentences.  ``policy`` approved the submission in a person's place, None: a person did.
     ``checked`` are the passes of the readiness check that are known of the site, ``accepted`` what a person accepted of their findings.
-    ``changed`` says in words what the run recorded, empty where that is not known.  No
+    ``wrong_files`` were found missing or different in the central store, without a verification.  ``changed`` says in words what the run recorded, empty where that is not known.  No
     field holds a secret.
     """
 
@@ -171,6 +171,7 @@ class Receipt:
     checked: tuple[Checked, ...] = ()
     accepted: tuple[AcceptedLeak, ...] = ()
     changed: tuple[ChangedPart, ...] = ()
+    wrong_files: int = 0
 
     @property
     def seconds(self) -> float:
@@ -191,10 +192,11 @@ class Receipt:
 
     @property
     def clean(self) -> bool:
-        """It finished, nothing failed, and everything that was verified matches."""
+        """It finished, nothing failed, and everything that was verified matches; nor was another file found missing or different."""
         return (
             self.outcome is OutcomeKind.DONE
             and not self.failures
+            and not self.wrong_files
             and not (self.verification and (self.verification.differing or self.verification.unchecked_files))
         )
 

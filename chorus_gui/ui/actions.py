@@ -241,7 +241,7 @@ def _ran(done: Done[None]) -> str:
         parts.append(f"1 file failed: {log.failures[0].cause}")
     elif log.failures:
         parts.append(f"{count_of(len(log.failures), 'file')} failed. The Upload page lists them by cause.")
-    parts += (submit.written(log) or log.notes) if not parts else []
+    parts += [*submit.written(log), *log.notes] if not parts else []
     return " ".join(parts) or "Nothing to do. The journal and the store are up to date."
 
 

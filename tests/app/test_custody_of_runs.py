@@ -249,3 +249,22 @@ def test_the_status_is_not_green_while_a_colleague_s_journal_is_newer(world: Wor
         checkout(home, ctx())
         checkin(home, ctx())
     assert "out of date" not in status().text
+
+
+def test_the_status_is_not_of_an_older_file_that_replaced_the_local_journal(world: World, share: LocalStore, tmp_path: Path) -> None:
+    """The cloud journal is the one that this computer last saw, and the file next to the configuration is not."""
+    world.run("submit", version=VERSION)
+    older = world.journal.read_bytes()
+    (world.site / "OMOP" / "later.csv").write_text("person_id\n1\n")
+    world.run("submit", version="20260102000000")
+    ran(verify(world.workspace(), ctx(), Selection()))
+    world.journal.write_bytes(older)
+    now = site_status(facts.known(world.workspace(), ctx()))
+    assert (now.next.action, now.grade) == (Action.CHECK_OUT, Grade.INFO)
+    assert "differs from the copy on this computer" in now.text
+    with opened_home(world.config) as home:
+        checkout(home, ctx())
+        checkin(home, ctx())
+    now = site_status(facts.known(world.workspace(), ctx()))
+    assert "out of date" not in now.text
+    assert now.grade is Grade.GOOD

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -21,6 +22,9 @@ from memorystore import MemoryStore
 from reading import before_reading
 from world import World
 
+from chorus_gui.app.folders import receipts_folder
+from chorus_gui.app.receipts import from_json as receipt_of
+from chorus_gui.app.receipts import headline
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.journal.v1 import V1
@@ -209,6 +213,20 @@ def test_a_version_whose_file_is_damaged_gets_no_marker(line: CommandLine, world
     ended = line.run("file upload --version v1")
     assert marker(world, "v1") is None
     assert "Version v1 is not marked as complete. 1 of its files is not confirmed" in ended.said
+
+
+@pytest.mark.parametrize("command", ["submit --yes", "file upload"])
+def test_no_run_that_finds_files_missing_says_that_it_is_complete(line: CommandLine, world: World, command: str) -> None:
+    """Somebody emptied the store: the run says so, with its status and on its receipt."""
+    world.run(version="v1")
+    shutil.rmtree(world.central / "v1")
+    ended = line.run(command)
+    assert ended.status == 1
+    assert "To upload them again, run “chorus-upload file repair”." in ended.said
+    (made,) = [read for path in receipts_folder().glob("*.json") if (read := receipt_of(path.read_text("utf-8"))).wrong_files]
+    assert not made.clean
+    assert headline(made) == "4 files missing or different in the central store"
+    assert any("file repair" in note for note in made.notes)
 
 
 def test_a_store_with_md5_is_not_read(tmp_path: Path) -> None:

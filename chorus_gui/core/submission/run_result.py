@@ -55,6 +55,8 @@ class RunResult:
     """versions that became complete: their completion markers were written"""
     markers: dict[str, str] = field(default_factory=dict[str, str])
     """the SHA-256 of those markers, in hex digits"""
+    wrong_files: int = 0
+    """found missing or different in the central store, while it was checked if a version is complete"""
     copies: set[str] = field(default_factory=set[str])
     """versions in whose folders a copy of the journal was left"""
     notes: list[str] = field(default_factory=list[str])
