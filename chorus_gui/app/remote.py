@@ -18,6 +18,7 @@ from chorus_gui.core.config.model import LOCK_END, SIDE_END, Config
 from chorus_gui.core.config.policy import Rule, read_policy
 from chorus_gui.core.errors import JournalError, UsageError
 from chorus_gui.core.job import JobContext, OutcomeKind
+from chorus_gui.core.model import Level
 from chorus_gui.core.readiness.findings import FileState
 from chorus_gui.core.remote import Listed, Moved, Refused
 from chorus_gui.core.submission import leak_gate
@@ -170,15 +171,17 @@ class Deletion:
 def _keep_changed(workspace: Workspace, now: Mapping[str, str | None]) -> None:
     """Keep which uploaded files of the local journal are missing or different in the store now, as a verification would, and say so.
 
+    Of a file that was wrong, and whose content was uploaded now, nothing is wrong any longer.
     ``now``: the changed paths, and the MD5 of what is there now, None for a deleted one.
     """
-    from chorus_gui.app.verified import record_found
+    from chorus_gui.app.verified import known_keys, record_found
     from chorus_gui.core.journal.store import Journal
     from chorus_gui.core.transfer.verify import Verdict, VerifyResult
 
-    config, found = workspace.config, list[Verdict]()
+    config, found, right = workspace.config, list[Verdict](), list[Verdict]()
     if not now:
         return
+    wrong = known_keys(config.journal.local)
     try:
         with Journal.open(config.journal.local, readonly=True) as journal:
             folders, versions = {path.partition("/")[0] for path in now}, set(journal.versions())
@@ -186,16 +189,18 @@ def _keep_changed(workspace: Workspace, now: Mapping[str, str | None]) -> None:
                 for row in journal.rows(version=version, active=True, uploaded=True):
                     places = config.store_paths(row.modality, row.path, row.version)
                     place = next((place for place in places if place in now), None)
+                    if place is not None and row.md5 and now[place] == row.md5 and (row.modality, row.path) in wrong.get(version, {}):
+                        right.append(Verdict(row, VerifyResult.OK, Level.TRANSPORT, place, "uploaded by hand"))
                     if place is None or now[place] == (row.md5 or "") or _elsewhere(workspace, places, now):
                         continue
                     result = VerifyResult.CONTENT_DIFFERS if now[place] else VerifyResult.MISSING
                     found.append(Verdict(row, result, None, place, "changed by hand"))
     except JournalError:
         return  # without a journal, nothing is known to have been submitted
+    if (found or right) and (note := record_found(workspace, JobContext(), (*found, *right))):
+        workspace.person.warn(note)
     if not found:
         return
-    if note := record_found(workspace, JobContext(), found):
-        workspace.person.warn(note)
     state = "different" if any(now.values()) else "missing"
     workspace.person.warn(
         f"The journal lists {files(len(found))} of them as uploaded, {agree(len(found), 'which is', 'which are')} {state} in the central store now. "

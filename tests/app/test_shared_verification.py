@@ -375,3 +375,19 @@ def test_what_a_colleague_verified_is_known_to_the_command_line(world: World, tm
     monkeypatch.setattr("socket.gethostname", lambda: "another")
     another_computer(monkeypatch, tmp_path / "colleague")
     assert status_of(world).next.action is not Action.VERIFY
+
+
+@pytest.mark.parametrize("reread", [False, True])
+def test_the_right_content_that_is_uploaded_by_hand_is_wrong_no_longer(world: World, reread: bool) -> None:
+    """Of two files that differ, the one that was uploaded again by hand needs no repair."""
+    for path in (A, B):
+        overwrite(world, path)
+    if not reread:
+        (world.central / "v1" / A).write_bytes(b"short")
+    ran(verify(world.workspace(), JobContext(), ALL, Comparison(reread=reread)))
+    before = {file["path"] for file in side_file(world)["wrong"]}
+    assert A in before
+    assert main(["-c", str(world.file), "remote", "upload", "--overwrite", str(world.site / A), f"v1/{A}"]) == 0
+    assert {file["path"] for file in side_file(world)["wrong"]} == before - {A}
+    status = site_status(facts.known(world.workspace(), JobContext()))
+    assert status.grade is Grade.BAD, "the file is not compared yet, or another one is wrong"
