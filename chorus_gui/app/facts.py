@@ -114,8 +114,8 @@ def journal(config: Config, ctx: JobContext) -> JournalFacts:
     try:
         with Journal.open(path, readonly=True) as opened:
             versions = _last_at_the_end(opened)
-            last = next(reversed(opened.history()), None)
-            interrupted = last is not None and last.seconds is None and last.command in UPLOADING
+            last = next((line for line in reversed(opened.history()) if line.command in UPLOADING), None)
+            interrupted = last is not None and last.seconds is None
             counts = tuple(opened.counts())
             modalities = tuple(by_modality(opened))
             outside = tuple(sorted({count.modality for count in counts if count.active > count.pending} - set(config.modalities)))

@@ -148,11 +148,11 @@ def _look_at_site(known: Known) -> Step:
     if review is None or review.stale:
         if _differs(known):
             return Step(name, Progress.DONE, "Files that differ in the central store come first.")
-        if sent_since_scan(known.receipts, known.journal):
-            return Step(name, Progress.DONE, "Submitted.")
-        if known.journal is not None and known.journal.interrupted:
+        if _cut_off(known):
             text = "The last upload was interrupted. What arrived is recorded, and is not uploaded again. Scan to see what is left."
             return Step(name, Progress.NOW, text, "Scan the site again", Action.SCAN, headline="The upload is not complete")
+        if sent_since_scan(known.receipts, known.journal):
+            return Step(name, Progress.DONE, "Submitted.")
         if _found_nothing(known):
             return Step(name, Progress.DONE, "The last scan found no changes.")
         if review is None:
@@ -192,6 +192,8 @@ def _submit(known: Known) -> Step:
     if failed:
         text = f"{plural(failed, 'file')} of the last {run} failed. Fix the cause, then scan again."
         return Step(name, Progress.STOPPED, text, "Scan the site again", Action.SCAN, headline=f"{plural(failed, 'file')} failed")
+    if _cut_off(known):
+        return Step(name, Progress.LATER, "The last upload was interrupted, so approved files can be left.")
     if journal.last_sent is None:
         return Step(name, Progress.LATER, "Every recorded file is held back or left out.")
     return Step(name, Progress.DONE, f"Version {journal.last_sent} is in the central store.")
@@ -332,6 +334,14 @@ def _interrupted(known: Known) -> bool:
     pending = known.journal.pending_versions if known.journal else frozenset[str]()
     stopped = last is not None and last.kind in SENDS and bool(pending & set(last.versions))
     return stopped or (known.journal is not None and known.journal.interrupted)
+
+
+def _cut_off(known: Known) -> bool:
+    """The last upload never ended, and nothing says since that the site has no more files for it."""
+    review, journal = known.review, known.journal
+    if journal is None or not journal.interrupted or _found_nothing(known):
+        return False
+    return review is None or bool(review.stale) or review.to_do_total.files > 0
 
 
 def _failed(known: Known) -> tuple[int, str]:

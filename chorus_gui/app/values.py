@@ -99,7 +99,7 @@ class JournalFacts:
     """What the local journal holds.  ``exists`` False: there is none yet.  ``error``: it is there, but cannot be read.
 
     ``versions`` are all, ascending, and the one that was begun last at the end; ``counts`` by version and modality, ``modalities``
-    their sums.  ``interrupted``: the last command uploaded, and never ended.  ``stays``: what is recorded, but held back or left out by
+    their sums.  ``interrupted``: the last command that uploads never ended.  ``stays``: what is recorded, but held back or left out by
     the configuration, so that no upload sends it.  ``outside``: the modalities with uploaded files that the configuration does not
     include; ``pending_outside``: what is recorded and not uploaded of such a modality; ``wrong_outside``: how many of its uploaded files
     are known to be missing or different in the store.  ``scanned``: what the last scan of the command line found.  Sums are made once: everything on screen asks for them, for each new state.

@@ -17,6 +17,7 @@ from chorus_gui.app.values import ReceiptFacts, ReviewFacts, ScanFacts
 from chorus_gui.app.verify import verify
 from chorus_gui.cli.main import main
 from chorus_gui.core.job import JobContext
+from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import Grade
 from chorus_gui.core.submission.work import Selection
 
@@ -129,3 +130,26 @@ def test_files_that_failed_come_before_the_changes_that_they_were() -> None:
     failed = receipt("submission", "two", clean=False, failures=3, at=AFTER + 2)
     known = Known(HERE, replace(journal(), scanned=FOUND), None, (failed, GOOD, SENT))
     assert site_status(known).headline == "3 files failed"
+
+
+@pytest.mark.parametrize("after", [[], ["journal", "undo", "--version", "v2"]], ids=["next", "after another command"])
+def test_an_upload_that_was_cut_off_is_named_until_a_scan_finds_nothing(world: World, after: list[str]) -> None:
+    """A killed submission leaves its line in the history without an end, and entries of a part of its files."""
+    world.put("2/Images/b.dcm", "b")
+    assert command(world, "submit", "--yes", "--version", "v2") == 0
+    more = world.put("2/Images/c.dcm", "c")
+    with Journal.open(world.journal) as opened:
+        opened.begin_command("submit", "--version v2", common="", src_paths={}, dest=None)
+    assert not after or command(world, *after)
+    shown = status(world)
+    assert (shown.next.action, shown.headline) == (Action.SCAN, "The upload is not complete")
+    assert "interrupted" in shown.steps[2].text
+    assert command(world, "scan") == 0
+    shown = status(world)
+    assert shown.next.action is Action.SUBMIT_FOUND
+    assert "interrupted" in shown.steps[2].text
+    more.unlink()
+    assert command(world, "scan") == 0
+    shown = status(world)
+    assert shown.next.action is Action.VERIFY, shown
+    assert shown.steps[2].text == "Version v2 is in the central store."
