@@ -374,6 +374,7 @@ def receipts(config: Config, ctx: JobContext, folder: Path | None = None) -> tup
                 made.sent_bytes,
                 made.seconds,
                 made.complete,
+                made.modalities,
             )
         )
     return tuple(sorted(found, key=lambda receipt: receipt.ended_us, reverse=True)[:RECEIPTS_SHOWN])

@@ -5,11 +5,13 @@ Green means that nothing is wrong, and that the program knows of nothing left to
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TypeGuard
 
 from chorus_gui.app.last_verification import (
     SENDS,
     all_submitted,
+    compared,
     earlier,
     failed_verification,
     no_longer_complete,
@@ -32,6 +34,7 @@ DIFFERS = "The central store differs from the journal"
 
 def site_status(known: Known) -> SiteStatus:
     """Compute the status.  The first step that is NOW or STOPPED is the next one; those after it wait."""
+    known = replace(known, receipts=compared(known.receipts, known.journal))
     found = (_check_out(known), _review(known), _submit(known), _finish(known))
     at = next((n for n, step in enumerate(found) if step.progress in (Progress.NOW, Progress.STOPPED)), None)
     steps = tuple(

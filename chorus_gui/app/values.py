@@ -252,6 +252,8 @@ class ReceiptFacts:
     """how long the run took"""
     complete: tuple[str, ...] = ()
     """the versions that became complete"""
+    modalities: tuple[str, ...] = ()
+    """that were chosen; nothing: not known"""
 
 
 @dataclass(frozen=True, slots=True)

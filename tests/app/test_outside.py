@@ -88,3 +88,18 @@ def test_wrong_files_of_a_modality_that_is_left_out_are_a_warning_and_a_repair_s
     assert status(world).next.action is Action.REPAIR
     assert ran(repair(world.workspace(), JobContext(), Selection(), known=True)).value.wrong == 1
     assert not status(world).warnings
+
+
+@pytest.mark.parametrize("modality", ["Waveforms", "Images"])
+def test_a_verification_without_a_modality_does_not_verify_its_files_when_it_is_included_again(world: World, modality: str) -> None:
+    """What nobody compared is not verified: not after the configuration left the modality out, and then included it again."""
+    world.put(f"2/{modality}/b", "b")
+    world.run(version="v2")
+    without(world, "Waveforms")
+    ran(verify(world.workspace(), JobContext(), Selection("v2")))
+    assert "submitted and verified" in status(world).headline
+    without(world)
+    shown = status(world)
+    assert (shown.next.action, shown.next.version) == ((Action.VERIFY, "v2") if modality == "Waveforms" else (Action.SCAN, None))
+    ran(verify(world.workspace(), JobContext(), Selection("v2")))
+    assert status(world).next.action is Action.SCAN
