@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import stat
 import time
 from dataclasses import replace
@@ -178,6 +179,20 @@ def test_it_verifies_and_repairs(cli: CommandLine, world: World, monkeypatch: py
     assert [step.name for step in told.steps] == ["submit", "verify", "repair"]
     assert (told.verified, told.differing, told.repaired, told.result) == (FILES, 1, 1, Result.DONE)
     assert uploaded(world) == FILES
+
+
+def test_a_night_without_changes_repairs_what_it_finds_missing(cli: CommandLine, world: World, scene: Scene) -> None:
+    """Somebody emptied the store: the check of the last version finds that, although no file was uploaded, so no version is verified."""
+    submitted(scene)
+    (version,) = {row.version for row in world.active().values()}
+    shutil.rmtree(world.central / version)
+    assert cli.run(policy(world, "[after]\nverify = true")).status == Status.FAULTY
+    assert (report().result, report().differing) == (Result.FAILED, FILES)
+    assert cli.run("file repair --all").status == Status.DONE
+    shutil.rmtree(world.central / version)
+    ended = cli.run(policy(world, "[after]\nverify = true\nrepair = true"))
+    assert ended.status == Status.DONE, ended
+    assert (report().result, report().repaired) == (Result.DONE, FILES)
 
 
 def test_without_repair_what_differs_is_reported(cli: CommandLine, world: World, monkeypatch: pytest.MonkeyPatch) -> None:

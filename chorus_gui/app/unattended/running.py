@@ -180,7 +180,7 @@ def _after_submit(
     running.update(rules=tuple(Rule(one.rule, one.text, one.found, one.allowed, one.examples) for one in reviewing.broken))
     more = running.take("submit", done)
     if more and policy.after.verify and done.begun:
-        more = _verify_and_repair(workspace, ctx, policy, running, sorted(done.log.versions))
+        more = _verify_and_repair(workspace, ctx, policy, running, done)
     if policy.after.check_in and more:
         _check_in(workspace, ctx, running)
     assert running.decided is not None
@@ -192,8 +192,8 @@ def _waits_for_a_colleague(error: LockedError) -> UnansweredError:
     return UnansweredError(error.what, meaning=f"{error.meaning} Nothing was recorded or uploaded.", remedy=error.remedy)
 
 
-def _verify_and_repair(workspace: Workspace, ctx: JobContext, policy: Policy, running: UnattendedRun, versions: list[str]) -> bool:
-    """Verify the versions that received files; False if something stopped."""
+def _verify_and_repair(workspace: Workspace, ctx: JobContext, policy: Policy, running: UnattendedRun, submitted: Done[Any]) -> bool:
+    """Verify the versions that received files; False if something stopped.  What the submission itself found wrong is repaired, too."""
     from chorus_gui.app.options import Part, Selection
     from chorus_gui.app.repair import repair
     from chorus_gui.app.verify import Comparison, sentences, verify
@@ -202,8 +202,12 @@ def _verify_and_repair(workspace: Workspace, ctx: JobContext, policy: Policy, ru
     ways = [Comparison()] if share < 1 else []
     if share:
         ways.append(Comparison(reread=True, part=Part(share=share) if share < 1 else Part()))
-    wrong, before, verified = 0, (running.status, running.decided), 0
-    for version in versions:
+    wrong, verified, log = 0, 0, submitted.log
+    before = running.status, running.decided
+    if log.wrong_files and not log.failures and not submitted.unread:  # nothing else made the submission faulty
+        before = Status.DONE, replace(submitted, faulty=False)
+    running.update(differing=log.wrong_files)
+    for version in sorted(log.versions):
         for how in ways:
             done = _continued(verify(workspace, ctx, Selection(version), how))
             found = done.value if done.ok else None
@@ -213,8 +217,8 @@ def _verify_and_repair(workspace: Workspace, ctx: JobContext, policy: Policy, ru
             if found is not None:
                 wrong += found.bad_total
                 verified += (found.total - found.unchecked_total) if how is ways[0] else 0
-            running.update(verified=verified, differing=wrong)
-    if wrong and policy.after.repair:
+            running.update(verified=verified, differing=max(wrong, log.wrong_files))
+    if (wrong or log.wrong_files) and policy.after.repair:
         done = _continued(repair(workspace, ctx, Selection(), known=True))
         if done.ok and not done.faulty:
             running.status, running.decided = before  # what was wrong is right now
