@@ -153,6 +153,7 @@ def make_receipt(
         accepted=tuple(log.accepted),
         changed=changed,
         wrong_files=log.wrong_files,
+        file_list=log.ways.facts(),
     )
 
 
@@ -218,6 +219,11 @@ def _facts(receipt: Receipt) -> list[tuple[str, str]]:
         facts.append(("Uploaded", uploaded_text(receipt.transfers)))
     elif receipt.found_files:
         facts.append(("Found in the store", f"{files(receipt.found_files)}, {size(receipt.found_bytes)}"))
+    if receipt.file_list:
+        listed = (
+            f"{files(receipt.file_list.files)}, each with the way that it went: in the file next to this one whose name ends in “{LIST}”"
+        )
+        facts.append(("List of files", f"{listed} (CSV, compressed)"))
     failed = receipt.transfers.failed
     if failed.files:
         facts.append(("Failed", f"{files(failed.files)}, {size(failed.bytes)}"))
@@ -394,8 +400,12 @@ def last_hash(folder: Path, journal: str) -> str:
     return ""
 
 
-def save(receipt: Receipt, folder: Path) -> Path:
-    """Write the page and the JSON next to it, readable by this user alone; the page's path.
+LIST = ".files.csv.gz"
+"""The end of the name of the list of files, after the name of the receipt."""
+
+
+def save(receipt: Receipt, folder: Path, listed: bytes = b"") -> Path:
+    """Write the page, and next to it the JSON and the list of files (``listed``), readable by this user alone; the page's path.
 
     Files are named by date and time (UTC), kind and version, so that they sort by time; none is ever overwritten.  Raises
     ``OSError``; then nothing of the receipt is left.
@@ -408,14 +418,15 @@ def save(receipt: Receipt, folder: Path) -> Path:
         count += 1
         stem = f"{at}_{receipt.kind}_{version}_{count}"
     page, data = folder / f"{stem}.html", folder / f"{stem}.json"
-    texts = {data: to_json(receipt), page: to_html(receipt)}
+    contents = {folder / f"{stem}{LIST}": listed} if listed else {}
+    contents |= {data: to_json(receipt).encode(), page: to_html(receipt).encode()}
     begun: list[Path] = []
     try:
-        for file, text in texts.items():
+        for file, content in contents.items():
             handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             begun.append(file)
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as out:
-                out.write(text)
+            with os.fdopen(handle, "wb") as out:
+                out.write(content)
     except OSError:
         for file in begun:
             with suppress(OSError):

@@ -421,7 +421,7 @@ def _save(command: Command, active: Run, kept: _Kept, kind: OutcomeKind) -> None
     try:
         kept.made = receipts.make_receipt(active.workspace.config, active.log, command.receipt, kind, active.reviewed, active.verification)
         kept.made = replace(kept.made, previous=receipts.last_hash(folder, kept.made.journal))
-        kept.receipt = receipts.save(kept.made, folder)
+        kept.receipt = receipts.save(kept.made, folder, active.log.ways.csv_gz())
     except Exception as error:  # noqa: BLE001 - no error may undo what the run did
         _log.exception("the receipt could not be saved")
         why = error.strerror or str(error) if isinstance(error, OSError) else str(error)

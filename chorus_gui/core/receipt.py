@@ -22,6 +22,13 @@ class ApprovingPolicy(NamedTuple):
     sha256: str
 
 
+class FileList(NamedTuple):
+    """The list of the uploaded files, next to the receipt: how many it has, and the SHA-256 of its file in hex digits."""
+
+    files: int
+    sha256: str
+
+
 class HeldBack(NamedTuple):
     """A change that a person left out of the submission, and why.  A renamed file is one, under its new name."""
 
@@ -126,7 +133,9 @@ class Receipt:
     scanned.  ``previous`` is the SHA-256 of the JSON of the receipt before, on the same computer; ``markers`` has the SHA-256 of the completion marker
     of each version in ``complete``.  ``notes`` are sentences.  ``policy`` approved the submission in a person's place, None: a person did.
     ``checked`` are the passes of the readiness check that are known of the site, ``accepted`` what a person accepted of their findings.
-    ``wrong_files`` were found missing or different in the central store, without a verification.  ``changed`` says in words what the run recorded, empty where that is not known.  No
+    ``wrong_files`` were found missing or different in the central store, without a verification.  ``changed`` says in words what the run
+    recorded, empty where that is not known.  ``file_list``: the file next to the receipt that says which way each file of ``uploaded`` went;
+    None if there are none, and for a receipt of an older version of the program.  No
     field holds a secret.
     """
 
@@ -172,6 +181,7 @@ class Receipt:
     accepted: tuple[AcceptedLeak, ...] = ()
     changed: tuple[ChangedPart, ...] = ()
     wrong_files: int = 0
+    file_list: FileList | None = None
 
     @property
     def seconds(self) -> float:
@@ -213,6 +223,7 @@ def to_json(receipt: Receipt) -> str:
     out["changed"] = [entry._asdict() for entry in receipt.changed]
     out["accepted"] = [entry._asdict() for entry in receipt.accepted]
     out["policy"] = receipt.policy and receipt.policy._asdict()
+    out["file_list"] = receipt.file_list and receipt.file_list._asdict()
     failed = receipt.transfers.failed
     out["failed_files"], out["failed_bytes"] = failed.files, failed.bytes
     if receipt.verification:

@@ -6,6 +6,7 @@ The emulator does not have that request, so a server in front of it does.
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import http.client
 import json
@@ -30,6 +31,7 @@ from commands import Run, run
 from world import World
 
 from chorus_gui.app.demo.azurite import Azurite
+from chorus_gui.app.folders import receipts_folder
 from chorus_gui.app.options import SubmitOptions
 from chorus_gui.app.review import Reviewing
 from chorus_gui.app.submit import submit
@@ -408,6 +410,11 @@ def test_inside_one_account_a_key_lends_one_blob_and_the_receipt_says_so(
         f"1/Images/{name}": hashlib.md5(data).hexdigest() for name, data in contents.items()
     }
     assert receipt_of(text)["fetched_files"] == 2, "the service refuses what has another MD5; the program sends that"
+    listed = next(receipts_folder().glob("*_submission_*.files.csv.gz"))
+    ways = {line.split(",")[2]: line.split(",")[4] for line in gzip.decompress(listed.read_bytes()).decode("utf-8-sig").splitlines()}
+    assert {path: way for path, way in ways.items() if "Images" in path} == {
+        f"1/Images/{name}": "sent" if name == "wrong.dcm" else "fetched" for name in contents
+    }
     for copy in front.copies:
         fields = dict(parse_qsl(urlsplit(copy["x-ms-copy-source"]).query))
         assert (fields["sr"], fields["sp"]) == ("b", "r")

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import errno
+import gzip
+import hashlib
+import json
+import os
 import time
 from pathlib import Path
 
@@ -12,11 +18,11 @@ from hypothesis import strategies as st
 from world import World
 
 from chorus_gui.app.folders import receipts_folder
-from chorus_gui.app.receipts import from_json, make_receipt, to_html, to_json, to_text
+from chorus_gui.app.receipts import LIST, from_json, make_receipt, save, to_html, to_json, to_text
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.job import OutcomeKind
 from chorus_gui.core.model import MODALITIES, Change, ChangeKind, Failure, Item, Level, Proof, Row, Tally
-from chorus_gui.core.receipt import Receipt
+from chorus_gui.core.receipt import FileList, Receipt
 from chorus_gui.core.submission.run_result import RunResult
 
 KINDS = (ChangeKind.ADDED, ChangeKind.UPDATED, ChangeKind.MOVED, ChangeKind.RESTORED, ChangeKind.DELETED)
@@ -41,6 +47,31 @@ def check(receipt: Receipt) -> None:
     assert from_json(to_json(receipt)) == receipt
 
 
+def check_list(receipt: Receipt, data: bytes) -> list[tuple[str, str, str, int, str]]:
+    """The list of files has each uploaded file once, with its way, and adds up to the receipt's sums; its lines."""
+    if not data:
+        assert receipt.file_list is None
+        assert receipt.transfers.uploaded == Tally()
+        return []
+    assert receipt.file_list == FileList(receipt.transfers.uploaded.files, hashlib.sha256(data).hexdigest())
+    header, *rows = csv.reader(gzip.decompress(data).decode("utf-8-sig").splitlines())
+    assert header == ["modality", "version", "path", "size", "way"]
+    lines = [(modality, version, path, int(size), way) for modality, version, path, size, way in rows]
+    moved = receipt.transfers
+    for way, tally in {"sent": moved.sent, "fetched": moved.fetched, "copied": moved.copied, "found": moved.found}.items():
+        assert Tally(sum(line[4] == way for line in lines), sum(line[3] for line in lines if line[4] == way)) == tally
+    for modality, tally in receipt.uploaded.items():
+        assert Tally(sum(line[0] == modality for line in lines), sum(line[3] for line in lines if line[0] == modality)) == tally
+    return lines
+
+
+def last_list() -> bytes:
+    """The list of files next to the newest receipt, b"" if there is none."""
+    newest = max(receipts_folder().glob("*.json"), key=lambda file: from_json(file.read_text("utf-8")).ended_us)
+    file = newest.with_name(f"{newest.stem}{LIST}")
+    return file.read_bytes() if file.exists() else b""
+
+
 def last() -> Receipt:
     """The newest receipt."""
     return max((from_json(file.read_text("utf-8")) for file in receipts_folder().glob("*.json")), key=lambda made: made.ended_us)
@@ -57,12 +88,13 @@ MODALITY = st.sampled_from(MODALITIES)
 @given(
     entered=st.lists(st.tuples(MODALITY, st.sampled_from(KINDS), SIZE)),
     sent=st.lists(st.tuples(MODALITY, SIZE, st.booleans())),
+    fetched=st.lists(st.tuples(MODALITY, SIZE, st.booleans())),
     copied=st.lists(st.tuples(MODALITY, SIZE)),
     found=st.lists(st.tuples(MODALITY, SIZE)),
     failed=st.lists(st.tuples(MODALITY, SIZE)),
     pairs=st.lists(st.tuples(MODALITY, MODALITY, SIZE)),
 )
-def test_whatever_a_run_does_its_receipt_adds_up(entered, sent, copied, found, failed, pairs) -> None:
+def test_whatever_a_run_does_its_receipt_adds_up(entered, sent, fetched, copied, found, failed, pairs) -> None:
     log = RunResult("v1")
     log.enter(entered)
     for number, (old, new, size) in enumerate(pairs):
@@ -76,12 +108,17 @@ def test_whatever_a_run_does_its_receipt_adds_up(entered, sent, copied, found, f
     for number, (modality, size, reused) in enumerate(sent):
         part = size // 2 if reused else 0
         log.prove(Proof(item(number, modality, size), "", "", Level.TRANSPORT, size - part, part), "v1")
+    log.ways.csv_gz()  # what comes later is added to it
+    both = [Proof(item(number, modality, size), "", "", Level.TRANSPORT, fetched=by) for number, (modality, size, by) in enumerate(fetched)]
+    log.prove_all((proof, "v2") for proof in both)
     for number, (modality, size) in enumerate(copied):
         log.prove(Proof(item(number, modality, size), "", "", Level.PROPERTIES), "v1", copied=True)
     for number, (modality, size) in enumerate(found):
         log.found(Row(number, modality, "x", None, size, 0, None, 0, None, None, "v1"), Level.REREAD)
     log.failures += [Failure(item(number, m, size), "X", "It failed.", "") for number, (m, size) in enumerate(failed)]
-    check(make_receipt(CONFIG[0], log, "submission", OutcomeKind.DONE))
+    made = make_receipt(CONFIG[0], log, "submission", OutcomeKind.DONE)
+    check(made)
+    check_list(made, log.ways.csv_gz())
 
 
 CONFIG: list[Config] = []
@@ -100,6 +137,10 @@ def test_a_renamed_file_is_one_file_that_was_copied(tmp_path: Path) -> None:
     world.run(version="v2")
     made = last()
     check(made)
+    assert sorted(check_list(made, last_list())) == [
+        ("Images", "v2", "1002/Images/d.dcm", 11, "copied"),
+        ("Images", "v2", "1003/Images/c.dcm", 11, "sent"),
+    ]
     assert made.transfers.copied == Tally(1, 11)
     assert made.transfers.sent == Tally(1, 11)
     assert made.renamed == {"Images": Tally(1, 11)}
@@ -189,3 +230,37 @@ def world_history_seconds(world: World) -> float:
 
     with Journal.open(world.journal, readonly=True) as journal:
         return max(command.seconds or 0.0 for command in journal.history())
+
+
+def test_a_receipt_of_an_older_version_has_no_list(tmp_path: Path) -> None:
+    world = fill(World(tmp_path))
+    world.run(version="v1")
+    text = to_json(last())
+    data = json.loads(text)
+    del data["file_list"]
+    older = from_json(json.dumps(data))
+    assert older.file_list is None
+    assert LIST not in to_text(older)
+    assert LIST in to_text(from_json(text))
+    world.run(version="v2")
+    assert last().file_list is None, "nothing was uploaded"
+    assert last_list() == b""
+
+
+def test_a_list_that_cannot_be_saved_leaves_no_half_receipt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, written = os.open, list[str]()
+
+    def full(path: Path, *rest: int) -> int:
+        written.append(str(path))
+        if len(written) == 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(path, *rest)
+
+    log = RunResult("v1")
+    log.prove(Proof(item(1, "Images", 5), "", "", Level.TRANSPORT), "=v1")
+    made = make_receipt(CONFIG[0], log, "upload", OutcomeKind.DONE)
+    monkeypatch.setattr(os, "open", full)
+    with pytest.raises(OSError, match="No space"):
+        save(made, tmp_path / "receipts", log.ways.csv_gz())
+    assert list((tmp_path / "receipts").iterdir()) == []
+    assert b"'=v1" in gzip.decompress(log.ways.csv_gz()), "no spreadsheet runs it"

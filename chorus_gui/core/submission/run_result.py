@@ -16,6 +16,7 @@ from chorus_gui.core.errors import ContentChangedError
 from chorus_gui.core.model import Change, ChangeKind, Failure, Level, Proof, Row, Tally, Transfers
 from chorus_gui.core.receipt import AcceptedLeak, ApprovingPolicy, Checked
 from chorus_gui.core.review.values import Hold
+from chorus_gui.core.submission.file_ways import FileWays, Way
 
 NOTHING = Tally()
 _OF = itemgetter(0, 1)
@@ -40,6 +41,8 @@ class RunResult:
     recorded: set[str] = field(default_factory=set[str])
     """that new rows were entered for, uploaded or not"""
     proofs: Counter[Level] = field(default_factory=Counter[Level])
+    ways: FileWays = field(default_factory=FileWays, repr=False, compare=False)
+    """which way each of the uploaded files went"""
     sent: Tally = NOTHING
     fetched: Tally = NOTHING
     """read by the store's service from the site's service"""
@@ -114,7 +117,9 @@ class RunResult:
 
     def prove(self, proof: Proof, version: str, *, copied: bool = False) -> None:
         """A file was sent, or ``copied`` inside the store, and the journal says so."""
-        self._uploaded(proof.item.modality, proof.item.size, version, proof.level)
+        item = proof.item
+        self._uploaded(item.modality, item.size, version, proof.level)
+        self.ways.add(item.modality, version, [(item.path, item.size)], Way.COPIED if copied else Way.of(fetched=proof.fetched))
         if copied:
             self.copied += Tally(1, proof.item.size)
         elif proof.fetched:
@@ -126,11 +131,15 @@ class RunResult:
     def prove_all(self, sent: Iterable[tuple[Proof, str]]) -> None:
         """As :meth:`prove`, for many files, each with its version: what is the same is added up first."""
         sums: dict[tuple[str, str, Level, bool], list[int]] = {}
+        listed: dict[tuple[str, str, bool], list[tuple[str, int]]] = {}
         for proof, version in sent:
             count = sums.setdefault((proof.item.modality, version, proof.level, proof.fetched), [0, 0, 0])
+            listed.setdefault((proof.item.modality, version, proof.fetched), []).append((proof.item.path, proof.item.size))
             count[0] += 1
             count[1] += proof.item.size
             count[2] += proof.reused_bytes
+        for (modality, version, fetched), items in listed.items():
+            self.ways.add(modality, version, items, Way.of(fetched=fetched))
         for (modality, version, level, fetched), (files, size, reused) in sums.items():
             self.uploaded[modality] = self.uploaded.get(modality, Tally()) + Tally(files, size)
             self.versions.add(version)
@@ -144,6 +153,7 @@ class RunResult:
     def found(self, row: Row, level: Level) -> None:
         """The file of a row was found in the store, sent by another tool, and the journal says so now."""
         self._uploaded(row.modality, row.size, row.version, level)
+        self.ways.add(row.modality, row.version, [(row.path, row.size)], Way.FOUND)
         self.there += Tally(1, row.size)
 
     def _uploaded(self, modality: str, size: int, version: str, level: Level) -> None:
