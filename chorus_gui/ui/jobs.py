@@ -1,4 +1,4 @@
-"""The only place that makes threads for Qt.
+"""Makes the threads of Qt; only `watching.py` has one of its own.
 
 :class:`Jobs` runs the steps of core, one at a time for each key (the journal they work on); the others wait in a queue that people
 see.  :class:`Reader` answers quick questions (a page of rows, a sorted list of ids) on a thread of its own, so that a table

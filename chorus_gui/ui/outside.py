@@ -1,103 +1,108 @@
-"""Notice what others change while the window is open: the configuration file, the journal, and who has the cloud journal."""
+"""Notice what others change while the window is open: the configuration, the journal, the held-back list, who has the cloud journal."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, QTimer
 
+from chorus_gui.app.watched import Seen, Stamp, see
 from chorus_gui.core.job import OutcomeKind
 from chorus_gui.core.model import Grade
 from chorus_gui.ui.state import JobEnd, JobKind
+from chorus_gui.ui.watching import Watch
 
 if TYPE_CHECKING:
     from chorus_gui.ui.session import Session
 
+LOOK_SECONDS = 5.0
+"""Everything is read at most so often because a file changes."""
 CLOUD_SECONDS = 20.0
 """The cloud is asked at most so often because the window comes to the front."""
-Stamp = tuple[int, int] | None
-"""A file's time of change (ns) and size; None: there is none."""
-
-
-def stamp(file: Path) -> Stamp:
-    """Of a file, now."""
-    try:
-        found = file.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """The configuration file ``file`` and its journal, as they were."""
-
-    file: Path
-    configuration: Stamp
-    journal: Stamp
 
 
 class Outside(QObject):
-    """Compares files with what they were, each time it is asked; files are read on a reader's thread."""
+    """Compares files with what they were when they change, when a job ends, and when the window comes to the front.
+
+    What they were is read just before the facts are, so that no change falls between.  Files are read on a reader's thread.
+    """
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._session = session
         self._seen: Seen | None = None
         self._asked = 0.0
-        self._waits: Path | None = None
-        session.ended.connect(lambda _: self._job_ended())
+        self._told: Stamp = None
+        self.watch = Watch(self)
+        self.watch.changed.connect(self._changed)
+        self._looked = 0.0
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.timeout.connect(self._changed)
+        session.ended.connect(lambda _: self._changed())
 
     def opened(self) -> None:
         """The configuration was read just now."""
-        self._seen, self._waits = None, None
-        self._ask(self._first)
+        self._seen, self._told = None, None
+        self._ask(self._compare)
+
+    def looking(self) -> None:
+        """Everything is read now: what is found until then is not a change."""
+        if self._seen is not None:
+            self._ask(self._will_read, "outside before a look")
 
     def look(self) -> None:
         """The window is in front again."""
         if self._seen is None:
             return
-        self._ask(self._compare)
+        self._changed()
         if time.monotonic() - self._asked > CLOUD_SECONDS:
             self._asked = time.monotonic()
             self._session.look_remote(timed=True)
 
-    def _ask(self, then: Callable[[Seen], None]) -> None:
+    def _changed(self) -> None:
+        if self._seen is not None:
+            self._ask(self._compare)
+
+    def _ask(self, then: Callable[[Seen], None], channel: str = "outside") -> None:
         file, config = self._session.state.config_file, self._session.state.config
         if file is not None:
-            journal = config.journal.local if config else None
-            self._session.ask_facts(lambda _: Seen(file, stamp(file), stamp(journal) if journal else None), then, "outside")
+            self._session.ask_facts(lambda _: see(file, config), then, channel)
 
-    def _first(self, seen: Seen) -> None:
-        self._seen = seen
+    def _will_read(self, now: Seen) -> None:
+        if self._seen is not None and self._seen.file == now.file:
+            self._seen = replace(now, configuration=self._seen.configuration)  # that is read when it is opened, and only then
 
     def _compare(self, now: Seen) -> None:
-        before, self._seen = self._seen, now
-        if before is None or before.file != now.file:
+        state, before = self._session.state, self._seen
+        if now.file != state.config_file:
             return
-        state = self._session.state
-        if now.configuration != before.configuration:
+        self.watch.watch(now.files)
+        if before is None or before.file != now.file:
+            self._seen = now
+        elif any(job.kind is JobKind.SAVE for job in state.jobs):
+            return  # it may be this program's own; its end asks again
+        elif now.configuration != before.configuration:
             if not state.busy:
                 self._session.open(now.file)
                 self._say(f"Another program changed {now.file.name}. It was read again.", Grade.INFO)
-            else:
-                self._waits = now.file
+            elif self._told != now.configuration:
+                self._told = now.configuration
                 self._say(f"Another program changed {now.file.name}. The running job still uses the earlier one.", Grade.WARNING)
-        elif now.journal != before.journal and not state.busy:
-            self._session.look()
+        elif now.others != before.others and not state.busy:
+            self._look_again()
 
-    def _job_ended(self) -> None:
-        state = self._session.state
-        if self._waits is not None and not state.busy:
-            file, self._waits = self._waits, None
-            if file == state.config_file:
-                self._session.open(file)
-        elif self._seen is not None:
-            self._ask(self._first)  # what the job itself has changed
+    def _look_again(self) -> None:
+        """A command that works on the journal changes it every second."""
+        left = self._looked + LOOK_SECONDS - time.monotonic()
+        if left > 0:
+            self._later.start(int(left * 1000) + 1)
+        else:
+            self._looked = time.monotonic()
+            self._session.look()
 
     def _say(self, text: str, grade: Grade) -> None:
         self._session.show_message(text, grade)

@@ -122,13 +122,13 @@ class Session(QObject):
         self.after.choose(Afterwards.NOTHING)  # whoever closes the program is at the computer
         self._timer.stop()
         self.jobs.cancel_all()
-        for reader in self._readers:
+        for reader in (*self._readers, self.outside.watch):
             reader.finished.connect(self._maybe_stopped)
             reader.stop()
         self._maybe_stopped()
 
     def _maybe_stopped(self) -> None:
-        if self._stopping and self.jobs.idle and all(reader.isFinished() for reader in self._readers):
+        if self._stopping and self.jobs.idle and all(one.isFinished() for one in (*self._readers, self.outside.watch)):
             self._stopping = False
             self.settings.sync()
             self.stopped.emit()
@@ -254,8 +254,8 @@ class Session(QObject):
             self.show_message(warning, Grade.WARNING)
         if config and not same:
             self._ask_for_trust(config)
-        self.look(recover=not same)
         self.outside.opened()
+        self.look(recover=not same)
 
     def _ask_for_trust(self, config: Config) -> None:
         """Ask about servers that nobody confirmed.  Until then every connection to them is refused."""
@@ -292,8 +292,8 @@ class Session(QObject):
         if config is None:
             return
         self._looks += 1
-        look, revision = self._looks, self._revision
-        ask = self.ask_facts
+        look, revision, ask = self._looks, self._revision, self.ask_facts
+        self.outside.looking()
         ask(lambda ctx: facts.journal(config, ctx), lambda seen: self._seen(look, journal=seen), "journal", look)
         ask(lambda ctx: facts.review(config, revision, ctx), lambda seen: self._seen(look, review=seen, loading=False), "review", look)
         ask(lambda ctx: readiness(config, ctx), lambda seen: self._seen(look, readiness=seen), "readiness", look)
