@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from chorus_gui.app.doctor.model import Case
 from chorus_gui.app.words import LOOKS_EMPTY, empty_folder
 from chorus_gui.core.config.credentials import Account, Credentials
+from chorus_gui.core.config.hosts import Host
 from chorus_gui.core.config.model import NamedPlace, Place, PlaceKind
 from chorus_gui.core.config.sas import NEEDS_JOURNAL, NEEDS_SOURCE, NEEDS_STORE
 from chorus_gui.core.custody.cloud_journal import journal_parent
@@ -55,8 +56,41 @@ def _way(place: Place) -> tuple[str, Account, Credentials]:
 
 
 def check_sources(case: Case) -> Iterator[Finding]:
-    """The site's places can be read."""
+    """The site's places can be read, and what is known of the traffic that an upload causes there."""
     yield from _check(case, SITE)
+    for named in case.config.places() if case.config else ():
+        if case.config is not None and named.role == SITE and (found := traffic(named.place, case.config.central)) is not None:
+            yield replace(found, subject=named.subject)
+
+
+def traffic(site: Place, central: Place) -> Finding | None:
+    """Which traffic its owner pays for when files are uploaded from a place of the site; None for a folder, and for a server that is not the service's own.
+
+    Regions are compared by nobody: those of S3 and Google are never the ones of Azure, and Azure tells nobody in which one an account is.
+    """
+    match site.kind:  # without “case _”, so that pyright names this line when there is another kind
+        case PlaceKind.FOLDER:
+            return None
+        case PlaceKind.S3 | PlaceKind.GCS:
+            if site.account.url:
+                return None
+            service = "Amazon" if site.kind is PlaceKind.S3 else "Google"
+            pays = "to whoever reads" if site.s3.requester_pays or site.gcs.user_project else "to the owner of the bucket"
+            why = f"{service} bills this traffic {pays}, whichever region the bucket is in. Before you approve, the program shows how much it is."
+            return Finding(Grade.INFO, "", f"Every byte that is uploaded from {site.text} leaves {service} once.", why)
+        case PlaceKind.AZURE:
+            host = Host.of_url(site.account.url)
+            if host is None or not host.account:
+                return None
+            if central.kind is PlaceKind.AZURE and site.account == central.account:
+                what = f"{site.text} is in the storage account of the central store, so reading it costs no traffic between regions."
+                return Finding(Grade.INFO, "", what)
+            if central.kind is not PlaceKind.AZURE:
+                why = "Azure bills this traffic to the owner of the storage account. Before you approve, the program shows how much it is."
+                return Finding(Grade.INFO, "", f"Every byte that is uploaded from {site.text} leaves Azure once.", why)
+            why = "Inside one region, Azure bills no traffic. Between two regions, the owner of the site's storage account pays for each byte. Azure does not tell the program the regions."
+            remedy = "Compare “Location” on the Overview pages of both storage accounts in the Azure portal."
+            return Finding(Grade.INFO, "", f"It is not known if {site.text} and the central store are in the same region.", why, remedy)
 
 
 def _check(case: Case, role: str) -> Iterator[Finding]:

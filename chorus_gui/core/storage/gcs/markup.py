@@ -19,6 +19,7 @@ OBJECT_FIELDS = "name,size,timeCreated,generation,md5Hash,storageClass"
 """What is asked for of each object.  ``timeCreated`` is when these bytes were written, as LastModified of S3; ``updated`` changes with every property."""
 _PLAIN_BYTES = 1000
 _GENERATION = re.compile(r"[0-9]{1,19}")
+_LOCATION = re.compile(r"[A-Za-z0-9-]{2,40}")
 _MD5 = re.compile(r"[A-Za-z0-9+/]{22}==")
 
 
@@ -45,6 +46,14 @@ def properties(body: bytes) -> Properties:
     """The answer to objects.get."""
     found = _listed(_table(json_value(body), "storage#object"))
     return Properties(found.size, found.modified_us, found.version, found.md5)
+
+
+def location(body: bytes) -> str:
+    """Where a bucket is, from the answer to getStorageLayout: "EUROPE-WEST1", "EU"."""
+    found = _table(json_value(body), "storage#storageLayout").get("location")
+    if not isinstance(found, str) or not _LOCATION.fullmatch(found):
+        raise MalformedError("a place that is none")
+    return found
 
 
 def refusal(body: bytes) -> Refused | None:

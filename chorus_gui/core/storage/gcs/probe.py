@@ -21,7 +21,7 @@ def probe(place: Place) -> list[Finding]:
 
 
 def look(place: Place) -> Looked:
-    """As :func:`~chorus_gui.core.storage.bucket.probing.look`; also how many files of the page cost extra to read."""
+    """As :func:`~chorus_gui.core.storage.bucket.probing.look`; also where the bucket is, and how many files of the page cost extra to read."""
     if isinstance(place.credentials, GoogleKeys) and place.credentials.mode is AuthMode.KEY:
         from chorus_gui.core.storage.gcs.hmac_keys import s3_place
         from chorus_gui.core.storage.s3.probe import look as look_at_s3
@@ -30,7 +30,17 @@ def look(place: Place) -> Looked:
             return look_at_s3(s3_place(place, place.credentials))
         except StoreError as error:
             return Looked([Finding(Grade.BAD, "", error.summary, remedy=error.remedy)])
-    return probing.look(lambda: Bucket(place), place, lambda _: probing.Words(more=partial(_costly, place)))
+    return probing.look(
+        lambda: Bucket(place), place, lambda bucket: probing.Words(partial(_location, place, bucket), more=partial(_costly, place))
+    )
+
+
+def _location(place: Place, bucket: probing.Probed) -> str:
+    """Where the bucket is; other servers than Google's own are not asked."""
+    if not isinstance(bucket, Bucket) or not bucket.own_server:
+        return ""
+    found = bucket.location(f"{place.prefix}/" if place.prefix else "")
+    return f" Its location is {found}." if found else ""
 
 
 def _costly(place: Place, files: Sequence[Listed]) -> Sequence[Finding]:

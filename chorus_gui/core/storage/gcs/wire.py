@@ -158,6 +158,15 @@ class Bucket:
         del answer
         return False
 
+    def location(self, prefix: str = "") -> str:
+        """Where the bucket is, as Google writes it ("EUROPE-WEST1"); "" if it does not say.  One getStorageLayout, for which the right to list is enough."""
+        where = f"{self._base.removesuffix('/o')}/storageLayout"
+        try:
+            answer = self._exchanged("", (("prefix", prefix),), {"accept-encoding": "identity"}, LIST_BYTES, at=where)
+            return markup.location(answer.body) if answer.status < REFUSED else ""
+        except (StoreError, MalformedError):
+            return ""
+
     def clock_skew(self) -> float | None:
         """This computer's clock minus the service's, in seconds, whatever it answers; None if it does not say."""
         return clock_skew(self._exchanged("", (("maxResults", "1"),), {}, LIST_BYTES).headers.get("date"))
@@ -228,9 +237,11 @@ class Bucket:
             raise self.strange()
         return answer
 
-    def _exchanged(self, key: str, query: Query, headers: Mapping[str, str], most: int, into: memoryview | None = None) -> Answer:
-        """The answer, refusals included.  A token that is refused is replaced once: it can end or be revoked before its time."""
-        target = self._target(key, query)
+    def _exchanged(
+        self, key: str, query: Query, headers: Mapping[str, str], most: int, into: memoryview | None = None, *, at: str = ""
+    ) -> Answer:
+        """The answer, refusals included.  ``at``: another path than that of the objects.  A token that is refused is replaced once: it can end or be revoked before its time."""
+        target = self._target(key, query, at)
         token = self._tokens.token()
         answer = self._sent(target, headers, token, Room(most, into))
         if answer.status == 401:
@@ -239,8 +250,8 @@ class Bucket:
                 answer = self._sent(target, headers, other, Room(most, into))
         return answer
 
-    def _target(self, key: str, query: Query) -> str:
-        where = f"{self._base}/{quote(key, safe=_SAFE)}" if key else self._base
+    def _target(self, key: str, query: Query, at: str = "") -> str:
+        where = at or (f"{self._base}/{quote(key, safe=_SAFE)}" if key else self._base)
         asked = [*query, ("userProject", self._project), ("prettyPrint", "false")]
         return f"{where}?{'&'.join(f'{name}={quote(value, safe=_SAFE)}' for name, value in asked if value)}"
 
