@@ -248,7 +248,7 @@ _WORDS = {
     "azure_client_id": "The application (client) ID of the app registration.",
     "azure_client_id/managed_identity": "If empty, the computer's own identity. Otherwise the client ID of an assigned one.",
     "azure_client_certificate_path": "A PEM or PFX file with the private key. Only you should be able to read it.",
-    "azure_client_certificate_password": "If empty, the file has no password, or the environment has it.",
+    "azure_client_certificate_password": "If empty, it comes from the environment or this computer's credential store. A file without a password needs none.",
     "azure_federated_token_file": "The other service keeps it up to date.",
     "azure_sas_token": "Paste all of it, as you received it. If empty, it comes from the environment or this computer's credential store.",
     "azure_account_key": "One of the two keys of the storage account. If empty, it comes from the environment or this computer's credential store.",

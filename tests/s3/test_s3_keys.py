@@ -316,7 +316,15 @@ def test_the_role_of_the_computer_is_asked_for_only_if_the_configuration_request
         "    print(error.what, file=sys.stderr)\n"
         "print(json.dumps(seen))"
     )
-    (tmp_path / "config").write_text("[profile site]\nrole_arn = arn:aws:iam::1:role/r\ncredential_source = Ec2InstanceMetadata\n")
+    (tmp_path / "token").write_text("x")
+    (tmp_path / "config").write_text(
+        "[profile site]\nrole_arn = arn:aws:iam::1:role/r\ncredential_source = Ec2InstanceMetadata\n"
+        "[profile base]\naws_access_key_id = AKIA\naws_secret_access_key = x\n"
+        "[profile role]\ndefaults_mode = auto\nregion = us-east-1\nrole_arn = arn:aws:iam::123456789012:role/r\nsource_profile = base\n"
+        f"[profile web]\ndefaults_mode = auto\nrole_arn = arn:aws:iam::123456789012:role/r\nweb_identity_token_file = {tmp_path / 'token'}\n"
+        "[profile sso]\ndefaults_mode = auto\nsso_session = s\nsso_account_id = 123456789012\nsso_role_name = r\n"
+        "[sso-session s]\nsso_region = us-east-1\nsso_start_url = https://x.awsapps.com/start\n"
+    )
     own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     env = {**own, "AWS_CONFIG_FILE": str(tmp_path / "config"), "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none"), "HOME": str(tmp_path)}
 
@@ -329,6 +337,10 @@ def test_the_role_of_the_computer_is_asked_for_only_if_the_configuration_request
     assert asked("no", "") == []
     assert asked("no", "site") == []
     assert asked("no", "", AWS_CONTAINER_CREDENTIALS_FULL_URI="http://169.254.170.23/v1/credentials") == []
+    for profile in ("role", "web", "sso"):
+        addresses = asked("no", profile, AWS_DEFAULTS_MODE="auto")
+        assert all(".amazonaws.com" in address for address in addresses), addresses
+    assert asked("no", "role"), "the service that gives the role's credentials is asked"
     assert any("169.254.169.254" in address for address in asked("yes", ""))
 
 

@@ -192,6 +192,7 @@ def _no_code(prompt: str) -> str:
 
 def _session(profile: str, region: str) -> Any:
     session = _library().session.Session(profile=profile or None)
+    session.set_config_variable("defaults_mode", "legacy")  # “auto” of a profile or the environment asks the computer in which region it is
     if region:
         session.set_config_variable("region", region)
     session.get_scoped_config()  # raises for a profile that does not exist
