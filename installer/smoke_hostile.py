@@ -67,7 +67,9 @@ def odd_folders(smoke: Smoke) -> None:
             smoke.check(entries.count(str(smoke.home)) == 1, "… which is on the search path")
         smoke.check(smoke.install_here() == 0, "… upgrade")
         smoke.check(smoke.remove(smoke.home) and smoke.path() == before, "… uninstallation")
-        smoke.check(wait_for(lambda: not smoke.home.exists()), "… and nothing is left")
+        gone = wait_for(lambda: not smoke.home.exists())
+        left = sorted(str(path.relative_to(smoke.home)) for path in smoke.home.rglob("*"))
+        smoke.check(gone, "… and nothing is left" if gone else f"… and nothing is left: {left or 'the folder itself'}")
 
 
 def search_paths(smoke: Smoke) -> None:
