@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -17,6 +18,7 @@ from chorus_gui.core.config.credentials import GoogleKeys
 from chorus_gui.core.errors import ChorusError
 from chorus_gui.core.storage.base import FolderChoice
 from chorus_gui.core.storage.gcs.source import GcsSource
+from chorus_gui.core.storage.gcs.wire import Bucket
 
 _ENTRY = {"name": "p/1/a", "size": "1", "timeCreated": "2025-01-01T10:00:00.5Z", "generation": "7"}
 
@@ -43,12 +45,18 @@ def _read(source: GcsSource) -> None:
     must(got <= size, "more bytes than the object has")
 
 
+def _location(source: GcsSource) -> None:
+    assert isinstance(source.bucket, Bucket)
+    must(re.fullmatch(r"[A-Za-z0-9-]{0,40}", source.bucket.location("p/")) is not None, "a place that Google does not have")
+
+
 CALLS: dict[str, Callable[[GcsSource], object]] = {
     "walk": _walk,
     "stat": lambda source: source.stat("1/a"),
     "read": _read,
     "read_whole": lambda source: source.read_whole("1/a", 100),
     "clock_skew": lambda source: source.bucket.clock_skew(),
+    "location": _location,
 }
 PAGES = (
     _page(),
@@ -69,6 +77,8 @@ PAGES = (
     _page(nextPageToken="t"),
     _page(prefixes=["q/"]),
     '{"kind": "storage#objects", "items": [null]}',
+    '{"kind": "storage#storageLayout", "location": "EU\\u001b[0m"}',
+    '{"kind": "storage#storageLayout", "location": ["EU"]}',
     '{"kind": "storage#objects", "items": ' + "[" * 4000 + "]" * 4000 + "}",
     json.dumps({"kind": "storage#object", **_ENTRY}),
     '{"error": {"code": 401, "message": "REQUEST", "errors": [{"reason": "authError"}]}}',

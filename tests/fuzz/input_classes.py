@@ -20,6 +20,7 @@ MODULES = (
     "answers",
     "bucket",
     "google",
+    "inventory",
     "signin",
     "names",
     "secrets",

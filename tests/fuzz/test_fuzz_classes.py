@@ -24,6 +24,7 @@ FEW = {
     "foreign answers to each request": 40,
     "answers of a server of S3": 40,
     "answers of a server of Google": 40,
+    "lists of an S3 Inventory": 50,
     "redirects and challenges of a sign-in": 5,
     "scripts with values of a journal or a configuration": 5,
 }

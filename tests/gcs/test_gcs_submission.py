@@ -21,6 +21,8 @@ from s3server import KEY_ID, SECRET, S3Server
 from world import World
 
 from chorus_gui.app.demo.azurite import Azurite
+from chorus_gui.core.storage.azure.transport import BoundedTransport
+from chorus_gui.core.storage.http.http1 import Http
 
 __all__ = ["run"]
 BIG = os.urandom(9 * 1024 * 1024) + b"end"
@@ -100,10 +102,32 @@ def test_a_site_in_a_folder_and_a_bucket_is_submitted_changed_and_verified(gcs: 
         assert status == 0, text
 
 
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The methods of all requests of the program to a store or a site, whoever sends them."""
+    seen: set[str] = set()
+    head, send = Http.head, BoundedTransport.send
+
+    def lean(self: Http, method: str, target: str, headers: Any, length: int) -> bytes:
+        if (method, target) != ("POST", "/token"):  # a token of Google's sign-in service
+            seen.add(method)
+        return head(self, method, target, headers, length)
+
+    def sdk(self: BoundedTransport, request: Any, **kwargs: Any) -> Any:
+        seen.add(request.method)
+        return send(self, request, **kwargs)
+
+    monkeypatch.setattr(Http, "head", lean)
+    monkeypatch.setattr(BoundedTransport, "send", sdk)
+    return seen
+
+
 def test_a_site_in_a_folder_and_three_clouds_is_submitted_changed_and_verified(
-    azurite: Azurite, s3: S3Server, gcs: GcsServer, tmp_path: Path, run: Run
+    azurite: Azurite, s3: S3Server, gcs: GcsServer, tmp_path: Path, run: Run, asked: set[str]
 ) -> None:
-    """Each modality is elsewhere: a folder, Amazon's, Google's and Azure's cloud."""
+    """Each modality is elsewhere: a folder, Amazon's, Google's and Azure's cloud.  The central store is a folder, so every request goes to
+    the site, and none of them writes there.
+    """
     s3_bucket, gcs_bucket, container = s3.bucket(), gcs.bucket(), f"site-{uuid.uuid4().hex}"
     s3_keys = {"aws_access_key_id": KEY_ID, "aws_secret_access_key": SECRET, "aws_endpoint_url": s3.url}
     azure_keys = {"azure_account_name": azurite.account, "azure_account_url": azurite.url, "azure_account_key": azurite.key}
@@ -151,6 +175,8 @@ def test_a_site_in_a_folder_and_three_clouds_is_submitted_changed_and_verified(
         status, text = run(world, "file", "verify", "--version", version, "--reread")
         assert status == 0, text
         assert "differ" not in text.lower() or "0 differ" in text.lower()
+    assert "GET" in asked
+    assert asked <= {"GET", "HEAD"}, "the program only reads from a site"
 
 
 def test_the_whole_site_in_a_bucket(gcs: GcsServer, tmp_path: Path, run: Run) -> None:

@@ -21,6 +21,7 @@ from urllib.parse import unquote_plus
 
 from chorus_gui.core.errors import BlobNotFoundError, ConditionError, SourceUnreadableError
 from chorus_gui.core.own_database import temporary_database
+from chorus_gui.core.shown import one_line
 from chorus_gui.core.storage.base import Ask
 from chorus_gui.core.storage.bucket.values import CHUNK_BYTES, Bucket, Listed, listed_us, number
 from chorus_gui.core.storage.digests import md5_of
@@ -208,7 +209,7 @@ class Inventory:
 
     def _unusable(self, why: str, remedy: str = "") -> SourceUnreadableError:
         return SourceUnreadableError(
-            f"The S3 Inventory {self._address} cannot be used. {why}.",
+            f"The S3 Inventory {self._address} cannot be used. {one_line(why)}.",  # why can have names that others wrote
             meaning="Nothing was scanned here, and no file is marked as deleted for this reason.",
             remedy=remedy or "Scan again. If it happens again, remove aws_inventory from the configuration: the bucket is then listed.",
         )
