@@ -45,6 +45,14 @@ def begun(schema: Schema) -> dict[str, int]:
         return _Beginnings(schema).find()
 
 
+def first_entries(schema: Schema) -> dict[str, int]:
+    """The number of the first entry of each version, of one moment: numbers ascend, also when the computer's clock is wrong.  Errors as SQLite."""
+    with _one_moment(schema.conn):
+        found = _Beginnings(schema)
+        found.find()
+        return found.first
+
+
 @contextmanager
 def _one_moment(conn: sqlite3.Connection) -> Generator[None]:
     """Everything in the block reads the same state of the file."""
@@ -173,6 +181,9 @@ class _Beginnings:
         self._others = f"SELECT {version}, {earliest}, MIN(FILE_ID) {within} AND {version} IS NOT ?3 GROUP BY {version}"
         self._found: dict[object, tuple[int, int]] = {}
         """a version as the table has it → its earliest moment, and the number of one of its entries"""
+        self._lowest: dict[object, int] = {}
+        self.first: dict[str, int] = {}
+        """a version → the lowest number of its entries, after :meth:`find`"""
 
     def find(self) -> dict[str, int]:
         start, size = -(2**63), LARGEST
@@ -192,13 +203,16 @@ class _Beginnings:
             start = end + 1
             size = LARGEST if total > LARGEST else size * 2 if total < size // 2 else size  # the numbers can have gaps
         named: dict[str, int] = {}
-        for earliest, number in self._found.values():
+        for version, (earliest, number) in self._found.items():
             (name,) = self._conn.execute(f"SELECT version FROM ({self._rows}) WHERE file_id = ?", (number,)).fetchone()
             named[name] = min(earliest, named.get(name, earliest))
+            self.first[name] = min(self._lowest[version], self.first.get(name, self._lowest[version]))
         named.pop("", None)
+        self.first.pop("", None)
         return named
 
     def _note(self, version: object, earliest: int, number: int) -> None:
+        self._lowest.setdefault(version, number)  # blocks come in the order of the numbers
         known = self._found.get(version)
         if known is None or earliest < known[0]:
             self._found[version] = earliest, number

@@ -227,14 +227,15 @@ class Journal:
     def last_version(self) -> str | None:
         """The version that was begun last, whatever its name; None in an empty journal.
 
-        By its first row: a touched file's new row repeats an old version, and does not make it the last one.
+        By the number of its first row: a touched file's new row repeats an old version, and does not make it the last one.  Moments do
+        not decide: the clock of a computer that submitted can have been wrong.
         """
         with self._using() as conn:
             state = (self._data_version(), conn.total_changes)  # as for the counts
             if self._begun is None or self._begun[0] != state:
-                self._begun = state, counting.begun(self._schema)
+                self._begun = state, counting.first_entries(self._schema)
             begun = self._begun[1]
-        return max(begun, key=lambda version: (begun[version], version), default=None)
+        return max(begun, key=lambda version: begun[version], default=None)
 
     def fingerprint(self) -> str:
         """Text that changes when, and only when, rows changed; the command history does not count."""
