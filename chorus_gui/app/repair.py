@@ -31,6 +31,10 @@ class Repaired:
     now: VerifyFacts
 
 
+WITHOUT_SCRIPT = "A script uploads pending files only. To upload again what is missing or different, set upload_method to “builtin”, repair, and set it back."
+"""What to do at a site that uploads with generated scripts."""
+
+
 def repair(
     workspace: Workspace, ctx: JobContext, which: Selection, *, last: bool = False, reread: bool = False, known: bool = False
 ) -> Done[Repaired]:
@@ -44,7 +48,7 @@ def repair(
     from chorus_gui.core.submission.work import choose_modalities
 
     def step(active: Run) -> Repaired:
-        check_built_in(workspace.config)
+        check_built_in(workspace.config, WITHOUT_SCRIPT)
         check_version(active, which.version)
         version = which.version or (active.journal.last_version() if last else None)
         modalities = choose_modalities(workspace.config, which.modalities)

@@ -34,7 +34,10 @@ DIFFERS = "The central store differs from the journal"
 
 def site_status(known: Known) -> SiteStatus:
     """Compute the status.  The first step that is NOW or STOPPED is the next one; those after it wait."""
-    known = replace(known, receipts=compared(known.receipts, known.journal))
+    return replace(_status(replace(known, receipts=compared(known.receipts, known.journal))), scripts=known.uses_scripts)
+
+
+def _status(known: Known) -> SiteStatus:
     found = (_check_out(known), _review(known), _submit(known), _finish(known))
     at = next((n for n, step in enumerate(found) if step.progress in (Progress.NOW, Progress.STOPPED)), None)
     steps = tuple(

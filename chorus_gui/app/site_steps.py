@@ -55,6 +55,8 @@ COMMANDS = {
     Action.CHECK_IN: "journal checkin",
 }
 """What a person can do next → its command; not in it: there is none."""
+WITH_SCRIPTS = dict.fromkeys((Action.REVIEW, Action.SUBMIT_FOUND, Action.RESUME), "journal update")
+"""The same, where it is another command for a site that uploads with generated scripts: “submit” refuses it."""
 
 
 class Progress(Enum):
@@ -108,7 +110,7 @@ class Known:
 class SiteStatus:
     """Where the site is: a ``headline``, a sentence, its grade, and the next step with its button.
 
-    ``warnings`` are sentences about other problems and remaining work.
+    ``warnings`` are sentences about other problems and remaining work.  ``scripts``: the site uploads with generated scripts.
     """
 
     headline: str
@@ -117,3 +119,10 @@ class SiteStatus:
     next: Step
     steps: tuple[Step, Step, Step, Step]
     warnings: tuple[str, ...] = ()
+    scripts: bool = False
+
+    @property
+    def command(self) -> str:
+        """The command of the next step; "": there is none."""
+        action = self.next.action
+        return (self.scripts and WITH_SCRIPTS.get(action)) or COMMANDS.get(action, "")

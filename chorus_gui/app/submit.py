@@ -201,13 +201,15 @@ def _mention_outside(active: Run) -> None:
     active.log.notes += [pending_sentence(modality, tally.files) for modality, tally in found]
 
 
-def check_built_in(config: Config) -> None:
+RECORD_AND_WRITE = (
+    "Record the changes with “journal update” and write a script with “file list --output-type azcli”, or set upload_method to “builtin”."
+)
+
+
+def check_built_in(config: Config, remedy: str = RECORD_AND_WRITE) -> None:
     """Raise :class:`UsageError` for a site that uploads with generated scripts."""
     if config.upload_method is UploadMethod.AZCLI:
-        raise UsageError(
-            "This configuration uploads with generated scripts (upload_method = “azcli”).",
-            remedy="Record the changes with “journal update” and write a script with “file list --output-type azcli”, or set upload_method to “builtin”.",
-        )
+        raise UsageError("This configuration uploads with generated scripts (upload_method = “azcli”).", remedy=remedy)
 
 
 def check_version(active: Run, version: str | None) -> None:

@@ -71,7 +71,7 @@ def add(groups: Any) -> None:
 def run_status(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
     """Show where the site is; status 0 unless it cannot be determined."""
     from chorus_gui.app.facts import known
-    from chorus_gui.app.site_status import COMMANDS, site_status
+    from chorus_gui.app.site_status import site_status
     from chorus_gui.app.status import Status
     from chorus_gui.cli.arguments import workspace
 
@@ -82,7 +82,7 @@ def run_status(args: argparse.Namespace, report: Report, ctx: JobContext) -> Sta
         report.say(f"  {step.progress.value:<8} {step.name}: {step.text}")
     for warning in found.warnings:
         report.say(f"Warning: {warning}")
-    command = COMMANDS.get(found.next.action, "")
+    command = found.command
     if command:
         report.say(f"Next: chorus-upload {command}{f' --version {found.next.version}' if found.next.version else ''}")
     report.json(

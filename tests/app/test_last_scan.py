@@ -153,3 +153,18 @@ def test_an_upload_that_was_cut_off_is_named_until_a_scan_finds_nothing(world: W
     shown = status(world)
     assert shown.next.action is Action.VERIFY, shown
     assert shown.steps[2].text == "Version v2 is in the central store."
+
+
+def test_a_site_with_scripts_gets_only_commands_that_it_can_use(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.put("2/Images/b.dcm", "bb")
+    world.file.write_text(world.file.read_text("utf-8").replace("[central_path]", '[central_path]\nupload_method = "azcli"'), "utf-8")
+    assert command(world, "scan") == 0
+    capsys.readouterr()
+    assert command(world, "status") == 0
+    assert "Next: chorus-upload journal update" in capsys.readouterr().out
+    assert command(world, "journal", "update") == 0
+    (world.central / "v1/1/Images/a.dcm").unlink()
+    assert command(world, "file", "repair") == 2
+    said = capsys.readouterr().err
+    assert "set upload_method to “builtin”, repair" in said
+    assert "journal update" not in said, "it would not repair the file"

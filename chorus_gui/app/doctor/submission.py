@@ -8,7 +8,7 @@ from chorus_gui.app import facts
 from chorus_gui.app.chain import broken_receipts
 from chorus_gui.app.doctor.journal import check_verification
 from chorus_gui.app.doctor.model import Case
-from chorus_gui.app.site_status import COMMANDS, Action, site_status, submission_warnings
+from chorus_gui.app.site_status import Action, site_status, submission_warnings
 from chorus_gui.app.words import agree, plural
 from chorus_gui.app.workspace import Workspace
 from chorus_gui.core.model import Finding, Grade
@@ -32,7 +32,7 @@ def check_status(case: Case) -> Iterator[Finding]:
         grade = Grade.GOOD
         if status.grade is Grade.BAD:
             grade = Grade.WARNING if step.action is Action.DECIDE_CUSTODY else Grade.BAD
-        command = COMMANDS.get(step.action, "")
+        command = status.command
         if step.action is Action.MARK_COMPLETE:
             command += f" --version {step.version}"
         remedy = f"Select “{step.label}” on the Overview page, or use “chorus-upload {command}”." if grade is not Grade.GOOD else ""
