@@ -249,7 +249,7 @@ def run_restore(args: argparse.Namespace, report: Report, ctx: JobContext) -> Do
 
 
 def run_recover(args: argparse.Namespace, report: Report, ctx: JobContext) -> Status:
-    """Show both journals, ask, and use the fuller one."""
+    """Show both journals, ask, and use the other one."""
     from chorus_gui.app.known import lost, recover
     from chorus_gui.app.status import Status
     from chorus_gui.cli.arguments import workspace
@@ -260,9 +260,11 @@ def run_recover(args: argparse.Namespace, report: Report, ctx: JobContext) -> St
             report.say("The journal has all the history that is known on this computer. Nothing was changed.")
             return Status.DONE
         report.say(f"In use: {found.used.describe()}")
-        report.say(f"Fuller copy: {found.known.describe()}")
+        report.say(f"{'Other' if found.lost else 'Fuller'} copy: {found.known.describe()}")
+        if found.lost:
+            report.warn(f"{found.lost} The journal in use is kept under another name.")
         if not args.yes:
-            custody_commands.confirm(report, "Use the fuller copy as the journal?")
+            custody_commands.confirm(report, f"Use the {'other' if found.lost else 'fuller'} copy as the journal?")
         for sentence in recover(opened, ctx, found.known):
             report.say(sentence)
     return Status.DONE

@@ -319,3 +319,8 @@ def test_kept_copies_that_cannot_be_listed_do_not_stop_what_a_person_accepts(tmp
     found = history_check.remembered(file)
     assert found is not None
     assert found.accepted is not None
+
+
+@pytest.mark.parametrize("trace", [Known("a lock", evidence=True), of(0, blank=True, problem="It is damaged.")], ids=["a trace", "damaged"])
+def test_a_trace_without_known_content_lacks_nothing_that_is_known(trace: Known) -> None:
+    assert LessHistoryError(USED, trace).lost == ""

@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from custodyworld import BLOB, checked_in, ctx, names, record_uploaded, uploaded
+from custodyworld import BLOB, checked_in, ctx, entry, names, record_uploaded, uploaded
 from memorystore import MemoryStore
 
 from chorus_gui.core.custody import checkout as checkout_module
 from chorus_gui.core.custody import history_check
+from chorus_gui.core.custody.checkin import checkin
 from chorus_gui.core.custody.checkout import checkout, lost_history, shows_less
 from chorus_gui.core.custody.cloud_journal import CloudJournal
 from chorus_gui.core.custody.state import State, look
-from chorus_gui.core.custody.unlock import set_aside
+from chorus_gui.core.custody.unlock import set_aside, unlock
+from chorus_gui.core.journal.store import Journal
 
 
 @pytest.fixture(params=[False, True], ids=["small", "large"])
@@ -110,3 +112,29 @@ def test_after_a_journal_was_set_aside_the_cloud_journal_counts(shared: MemorySt
 def test_a_site_without_any_journal_has_lost_nothing(store: MemoryStore, anna: CloudJournal, accept: bool) -> None:
     home = replace(anna, accept_less=accept)
     assert lost_history(home, look(home, ctx()), None, ctx()) is None
+
+
+def test_two_journals_that_each_lack_something_are_compared_and_none_is_the_fuller_one(
+    shared: MemoryStore, anna: CloudJournal, ben: CloudJournal
+) -> None:
+    """Anna's check-out was lost: Ben unlocked the journal, and submitted more than she did."""
+
+    def sent(home: CloudJournal, version: str, *files: str) -> None:
+        with Journal.open(home.local) as opened:
+            opened.commit([replace(entry(name), version=version, uploaded="20250101000000") for name in files])
+
+    checked_in(anna, "one.dcm")
+    checkout(anna, ctx())
+    sent(anna, "v2", "two.dcm")
+    unlock(ben, ctx(), force=True)
+    checkout(ben, ctx())
+    sent(ben, "v3", "three.dcm", "four.dcm")
+    checkin(ben, ctx())
+    state = look(anna, ctx())
+    assert state.state is State.CHANGED
+    assert shows_less(anna, state, ctx()) is None, "the lost check-out is what she has to decide"
+    found = lost_history(anna, state, None, ctx())
+    assert found is not None
+    assert "Only the first has version v3. Only the second has version v2." in found.meaning
+    assert "fuller" not in f"{found.what} {found.remedy}"
+    assert "less history than" not in found.what

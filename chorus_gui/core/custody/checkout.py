@@ -204,7 +204,9 @@ def shows_less(home: CloudJournal, seen: CustodyState, ctx: JobContext) -> LessH
         shrunk = memory is not None and seen.content.size < memory.size
         if seen.content.etag == seen.memory.journal_etag or not shrunk:
             return None
-    return lost_history(replace(home, elsewhere=None), seen, None, ctx)
+    found = lost_history(replace(home, elsewhere=None), seen, None, ctx)
+    # After a lost check-out each journal can have what the other one lacks: a person compares them, and chooses.
+    return None if found is not None and found.lost and seen.state is State.CHANGED else found
 
 
 def _overwritten(home: CloudJournal, before: CustodyState, copy: Path) -> int:

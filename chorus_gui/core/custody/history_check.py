@@ -23,6 +23,8 @@ from chorus_gui.core.shown import argument
 from chorus_gui.core.untrusted import instant_us, json_value, record
 
 ACCEPT = "--accept-less-history"
+NAMED = 3
+"""Versions that a message names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +75,26 @@ class Known:
 
 
 class LessHistoryError(CustodyError):
-    """The journal has less history than another copy of it.  Nothing was written."""
+    """The journal has less history than another copy of it.  Nothing was written.
+
+    ``lost``: sentences about what that copy lacks in its turn, because two people continued one journal; "" if it lacks nothing.
+    """
 
     needs_decision = True
 
     def __init__(self, used: Known, known: Known) -> None:
         copy = known.file if known.file is not None and known.file.parent.name.endswith(".backups") else None
         names = f" To choose the copy yourself, run “chorus-upload journal restore {argument(copy.name)}”." if copy else ""
+        unsure = used.blank or known.blank or known.evidence
+        self.lost = "" if unsure or not has_more(used, known) else _apart(used, known)
+        what, which, rest = "The journal has less history than another copy of it.", "the fuller copy", "less history"
+        if self.lost:
+            what = "The journal lacks history that another copy of it has."
+            which, rest = "that copy, and keep the journal under another name", "the journal"
         super().__init__(
-            "The journal has less history than another copy of it.",
-            meaning=f"{used.describe()} {known.describe()} Nothing was written.",
-            remedy=f"To use the fuller copy, run “chorus-upload journal recover”.{names} To continue with less history, repeat the command with {ACCEPT}.",
+            what,
+            meaning=" ".join(text for text in (used.describe(), known.describe(), self.lost, "Nothing was written.") if text),
+            remedy=f"To use {which}, run “chorus-upload journal recover”.{names} To continue with {rest}, repeat the command with {ACCEPT}.",
         )
         self.used = used
         self.known = known
@@ -94,6 +105,22 @@ def has_more(other: Known, used: Known) -> bool:
     if used.blank:
         return other.something
     return other.uploaded > used.uploaded or not set(other.versions) <= set(used.versions)
+
+
+def _apart(used: Known, other: Known) -> str:
+    """What each of two journals has that the other one lacks."""
+    only = [version for version in used.versions if version not in other.versions]
+    there = [version for version in other.versions if version not in used.versions]
+    said = ["Each of them has entries that the other one lacks."]
+    said += [f"Only the first has {_named(only)}."] if only else []
+    said += [f"Only the second has {_named(there)}."] if there else []
+    return " ".join(said)
+
+
+def _named(versions: Sequence[str]) -> str:
+    """Some of these versions by name."""
+    more = f" and {len(versions) - NAMED} more" if len(versions) > NAMED else ""
+    return f"version{'' if len(versions) == 1 else 's'} {', '.join(versions[-NAMED:])}{more}"
 
 
 def less(used: Known, others: Iterable[Known]) -> Known | None:

@@ -120,22 +120,24 @@ class LessHistoryDialog(Dialog):
     def __init__(
         self, parent: QWidget | None, error: LessHistoryError, again: intents.Intent, do: Callable[[intents.Intent], None]
     ) -> None:
-        super().__init__(parent, "Use the fuller journal?")
+        which, accept = ("other", "Continue with the present journal") if error.lost else ("fuller", "Continue with less history")
+        super().__init__(parent, f"Use the {which} journal?")
         self.setMinimumWidth(640)
         self.recover = button(
-            "Use the fuller journal", "Continue with the fuller journal, and keep a copy of the present one", primary=True
+            f"Use the {which} journal", f"Continue with the {which} journal, and keep a copy of the present one", primary=True
         )
-        self.accept_less = button("Continue with less history", "Use the present journal, although it has less history", danger=True)
+        self.accept_less = button(accept, "Use the present journal, although it has less history", danger=True)
         cancel = button("Cancel", "Close, and change nothing (Esc)")
         cancel.clicked.connect(self.reject)
         self.recover.setEnabled(error.known.can_be_taken)
         self.recover.clicked.connect(lambda: self._answer(do, intents.RecoverJournal(error.known)))
         self.accept_less.clicked.connect(lambda: self._answer(do, intents.AcceptLessHistory(again)))
         rows: list[QWidget | QLayout] = [
-            label("Use the fuller journal?", "heading"),
+            label(f"Use the {which} journal?", "heading"),
             label(error.what, wrap=True),
             point(f"Present journal: {error.used.describe()}", selectable=True),
-            point(f"Fuller journal: {error.known.describe()}", selectable=True),
+            point(f"{which.capitalize()} journal: {error.known.describe()}", selectable=True),
+            *([label(error.lost, wrap=True)] if error.lost else []),
             label("Files that are missing from the journal count as added, and are uploaded again. Nothing was written.", wrap=True),
         ]
         self.compose(column(*rows, None, space=SPACE + 2), row(cancel, None, self.accept_less, self.recover))
