@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from chorus_gui.app.holds import known_here
 from chorus_gui.app.values import ScanFacts
 from chorus_gui.core import private
 from chorus_gui.core.errors import JournalError, ReviewError
@@ -24,12 +26,17 @@ _log = logging.getLogger("chorus")
 
 def keep(config: Config, journal: Journal, review: Review, staging: Staging) -> None:
     """Keep what this review says.  A disk that is full does not stop the command."""
+    try:
+        holds = _holds(config)
+    except ReviewError:
+        holds = ""
     sent = [review.to_do[kind] for kind in (ChangeKind.ADDED, ChangeKind.UPDATED) if kind in review.to_do]
     value: dict[str, Any] = {
         "at_us": int(staging.get("scanned_us", 0)),
         "changes": sum(tally.files for tally in review.to_do.values()) - review.renamed.files,
         "send_bytes": sum(tally.bytes for tally in sent),
         "held": review.summary.excluded,
+        "holds": holds,
         "problems": review.summary.total(ChangeKind.PROBLEM).files,
         "modalities": sorted(staging.get("modalities", [])),
         "fingerprint": staging.get("fingerprint") if journal.versions() else "",
@@ -53,10 +60,16 @@ def read(config: Config, journal: Journal | None) -> ScanFacts | None:
             held=int(value["held"]),
             problems=int(value["problems"]),
             whole=set(value["modalities"]) == set(config.modalities),
+            holds_current=value.get("holds") in (None, _holds(config)),
             current=fingerprint == (journal.fingerprint() if journal is not None and begun else ""),
         )
     except (OSError, ReviewError, JournalError, MalformedError, *DATA_ERRORS):
         return None
+
+
+def _holds(config: Config) -> str:
+    """Text that changes when what is held back changes.  Raises :class:`ReviewError`."""
+    return hashlib.sha256(repr(sorted(map(repr, known_here(config).holds))).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _file(journal: Path) -> Path:

@@ -420,6 +420,9 @@ def submission_warnings(known: Known) -> list[str]:
     """What is left or wrong about submissions, in addition to the next step."""
     review, journal, out = known.review, known.journal, list[str]()
     scanned = _scanned(known)
+    if scanned is not None and scanned.held and not scanned.holds_current:
+        out.append("What is held back has changed since the last scan. Scan again to see what can be uploaded.")
+        scanned = None
     held = max(scanned.held if scanned is not None else 0, review.summary.excluded if review is not None and not review.stale else 0)
     if held:
         out.append(f"{plural(held, 'change')} {agree(held, 'is', 'are')} held back.")

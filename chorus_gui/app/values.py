@@ -82,7 +82,7 @@ class ScanFacts:
     """What the last scan of the command line found, in microseconds UTC and files: no review of it is kept for the window.
 
     ``changes`` are what an approval would record, ``held`` those that are held back.  ``whole``: it was of every modality of the
-    configuration.  ``current``: the journal is as it was then.
+    configuration.  ``current``: the journal is as it was then; ``holds_current``: what is held back is, too.
     """
 
     at_us: int
@@ -92,6 +92,7 @@ class ScanFacts:
     problems: int = 0
     whole: bool = True
     current: bool = True
+    holds_current: bool = True
 
 
 @dataclass(frozen=True)

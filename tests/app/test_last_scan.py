@@ -65,6 +65,20 @@ def test_changes_that_are_held_back_are_named(world: World, words: list[str]) ->
     assert "1 change is held back." in shown.warnings
 
 
+def test_a_change_that_was_released_is_not_held_back_and_not_submitted(world: World) -> None:
+    """The status names no count of a list that has changed since, and does not call everything submitted."""
+    world.put("2/Images/b.dcm", "bb")
+    assert command(world, "hold", "add", "--patient", "2", "--reason", "consent") == 0
+    assert command(world, "submit", "--yes") == 0
+    assert command(world, "hold", "release", "--patient", "2") == 0
+    shown = status(world)
+    assert shown.grade is Grade.WARNING
+    assert [line for line in shown.warnings if "Scan again to see what can be uploaded." in line]
+    assert not [line for line in shown.warnings if "1 change is held back" in line]
+    assert command(world, "scan") == 0
+    assert status(world).next.action is Action.SUBMIT_FOUND
+
+
 def test_a_newer_review_of_the_window_replaces_it(world: World) -> None:
     file = world.put("2/Images/b.dcm", "bb")
     assert command(world, "scan") == 0

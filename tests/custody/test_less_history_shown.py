@@ -138,3 +138,19 @@ def test_two_journals_that_each_lack_something_are_compared_and_none_is_the_full
     assert "Only the first has version v3. Only the second has version v2." in found.meaning
     assert "fuller" not in f"{found.what} {found.remedy}"
     assert "less history than" not in found.what
+
+
+@pytest.mark.parametrize("left", [None, b""], ids=["missing", "empty"])
+def test_a_local_journal_that_is_gone_while_it_is_checked_out_is_what_is_missing(
+    shared: MemoryStore, anna: CloudJournal, left: bytes | None
+) -> None:
+    """Not the cloud journal, which is there: the drive of the local file can be disconnected."""
+    checked_in(anna, "one.dcm")
+    checkout(anna, ctx())
+    anna.local.unlink()
+    if left is not None:
+        anna.local.write_bytes(left)
+    found = shows_less(anna, look(anna, ctx()), ctx())
+    assert found is not None
+    assert found.meaning.startswith(f"The local journal {anna.local}")
+    assert anna.url not in found.meaning

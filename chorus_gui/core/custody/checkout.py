@@ -174,7 +174,7 @@ def _compared(home: CloudJournal, seen: CustodyState, copy: Path | None) -> tupl
     used, traces = mine, tuple[Known, ...]()
     if copy is not None:
         used, traces = history_check.known(f"The journal {home.url}", copy, moment_of(seen.content)), (mine,)
-    elif mine.blank:
+    elif mine.blank and seen.state is not State.MINE:  # otherwise the local file is what is missing
         used, traces = Known(f"The journal {home.url}", blank=True, missing=True), ()
     if seen.damage:
         traces = (*traces, Known(f"The lock of {seen.who} on {seen.host}", evidence=True))
