@@ -55,7 +55,7 @@ COMMANDS = {
     Action.CHECK_IN: "journal checkin",
 }
 """What a person can do next → its command; not in it: there is none."""
-WITH_SCRIPTS = dict.fromkeys((Action.REVIEW, Action.SUBMIT_FOUND, Action.RESUME), "journal update")
+WITH_SCRIPTS: dict[Action, str] = dict.fromkeys((Action.REVIEW, Action.SUBMIT_FOUND, Action.RESUME), "journal update")
 """The same, where it is another command for a site that uploads with generated scripts: “submit” refuses it."""
 
 
