@@ -227,8 +227,7 @@ class Journal:
     def last_version(self) -> str | None:
         """The version that was begun last, whatever its name; None in an empty journal.
 
-        By the number of its first row: a touched file's new row repeats an old version, and does not make it the last one.  Moments do
-        not decide: the clock of a computer that submitted can have been wrong.
+        By the number of its first row, not by moments: clocks can be wrong, and a touched file's new row repeats an old version.
         """
         with self._using() as conn:
             state = (self._data_version(), conn.total_changes)  # as for the counts
