@@ -12,10 +12,9 @@ from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMenu
 
 from chorus_gui.app import credential_store
-from chorus_gui.app.custody import State as Custody
 from chorus_gui.app.folders import FORGOTTEN
 from chorus_gui.app.values import StoreKind
-from chorus_gui.ui import intents
+from chorus_gui.ui import intents, journal_menu
 from chorus_gui.ui.settings import THEMES
 from chorus_gui.ui.shown import button_text, plain_text
 from chorus_gui.ui.state import SessionState
@@ -27,7 +26,8 @@ if TYPE_CHECKING:
     from chorus_gui.ui.main_window import MainWindow
 
 CONFIGURATIONS = "Configurations (*.toml);;All files (*)"
-Test = Callable[[SessionState], bool]
+Test = Callable[[SessionState], bool | str]
+"""If an entry makes sense now; a text: why not, "" if it does"""
 
 
 _THEME_WORDS = {
@@ -42,6 +42,7 @@ _THEME_WORDS = {
 @dataclass(frozen=True, slots=True)
 class _Entry:
     action: QAction
+    tip: str
     sensible: Test
 
 
@@ -55,10 +56,6 @@ def _is_open(state: SessionState) -> bool:
 
 def _is_free(state: SessionState) -> bool:
     return state.config is not None and not state.busy
-
-
-def _in_cloud(state: SessionState) -> bool:
-    return state.custody.state not in (None, Custody.NOT_IN_CLOUD)
 
 
 class Menus:
@@ -81,7 +78,11 @@ class Menus:
     def render(self, state: SessionState) -> None:
         """What makes sense in this state."""
         for entry in self._entries:
-            entry.action.setEnabled(entry.sensible(state))
+            said = entry.sensible(state)
+            entry.action.setEnabled(not said if isinstance(said, str) else said)
+            tip = said if isinstance(said, str) and said else entry.tip
+            entry.action.setToolTip(plain_text(tip))
+            entry.action.setStatusTip(plain_text(tip))
         names = state.site_names
         if (recents := tuple((file, names[file]) for file in state.recents)) != self._shown_recents:
             self._shown_recents = recents
@@ -106,13 +107,11 @@ class Menus:
         sensible: Test = _always,
     ) -> QAction:
         action = QAction(text, self._window)
-        action.setToolTip(plain_text(tip))
-        action.setStatusTip(plain_text(tip))
         if keys is not None:
             action.setShortcut(QKeySequence(keys))
         action.triggered.connect(lambda _=False: act())
         menu.addAction(action)
-        self._entries.append(_Entry(action, sensible))
+        self._entries.append(_Entry(action, tip, sensible))
         return action
 
     def _do(self, intent: intents.Intent) -> None:
@@ -155,15 +154,13 @@ class Menus:
 
     def _journal(self) -> None:
         menu = self._menu("&Journal")
-        out = lambda state: _is_free(state) and state.custody.can_check_out  # noqa: E731
-        back = lambda state: _is_free(state) and state.custody.can_check_in  # noqa: E731
         self._add(
             menu,
             "Check &out",
             lambda: self._do(intents.CheckOut()),
             "Lock the cloud journal for yourself and download it",
             "Ctrl+Shift+O",
-            out,
+            journal_menu.why_not_check_out,
         )
         self._add(
             menu,
@@ -171,41 +168,38 @@ class Menus:
             lambda: self._do(intents.CheckIn()),
             "Upload the journal and unlock it for your colleagues",
             "Ctrl+Shift+I",
-            back,
+            journal_menu.why_not_check_in,
         )
         keep = lambda: self._do(intents.CheckIn(keep=True))  # noqa: E731
-        self._add(menu, "Check in and &keep", keep, "Upload the journal and keep it checked out", None, back)
-        unlockable = lambda state: _is_free(state) and state.custody.can_unlock  # noqa: E731
+        self._add(menu, "Check in and &keep", keep, "Upload the journal and keep it checked out", None, journal_menu.why_not_check_in)
+        unlockable = journal_menu.why_not_unlock
         self._add(menu, "&Unlock…", self._unlock, "Remove the lock of a journal that somebody left checked out", None, unlockable)
-        lost = lambda state: _is_free(state) and state.custody.can_take_over  # noqa: E731
         self._add(
             menu,
             "&Take over a journal…",
             self._take_over,
             "Continue with a journal that was checked out elsewhere; you compare both first",
             None,
-            lost,
+            journal_menu.why_not_take_over,
         )
-        held = lambda state: _is_free(state) and _in_cloud(state) and state.journal is not None and state.journal.exists  # noqa: E731
         self._add(
             menu,
             "Set the local journal &aside…",
             lambda: self._do(intents.AskSetAside()),
             "Keep the local journal under another name, and use the cloud journal",
             None,
-            held,
+            journal_menu.why_not_set_aside,
         )
-        less = lambda state: _is_free(state) and state.custody.less is not None  # noqa: E731
         self._add(
             menu,
             "&Recover the journal…",
             lambda: self._do(intents.DecideHistory()),
             "Use a fuller copy of the journal, if the journal has lost history",
             None,
-            less,
+            journal_menu.why_not_recover,
         )
         menu.addSeparator()
-        old = lambda state: _is_free(state) and state.journal is not None and state.journal.schema == 1 and state.custody.may_write  # noqa: E731
+        old = journal_menu.why_not_upgrade
         self._add(
             menu, "U&pgrade the journal…", self._upgrade, "Convert a journal of the 2024 tool to format 2; this cannot be undone", None, old
         )
