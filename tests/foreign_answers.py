@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from chorus_gui.core.storage.azure.store import AzureStore
+from chorus_gui.core.storage.base import SourceStat
+from chorus_gui.core.storage.by_service import Lent
 
 CALLS: dict[str, Callable[[AzureStore], Any]] = {
     "put": lambda store: store.put("a", b"x" * 700, md5=b"0" * 16),
@@ -20,6 +22,7 @@ CALLS: dict[str, Callable[[AzureStore], Any]] = {
     "delete": lambda store: store.delete("a"),
     "copy": lambda store: store.copy("a", "b"),
     "clock_skew": lambda store: store.clock_skew(),
+    "fetch": lambda store: store.fetch("a", Lent("https://site.example/a?sig=s", SourceStat(7, 0, "e"), b"0" * 16)),
 }
 """Every kind of request, on the blob “a”."""
 

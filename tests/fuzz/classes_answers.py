@@ -75,7 +75,7 @@ FOREIGN_ANSWERS += [(call, 200, 0, True, _as_text(body)) for call in ("list", "l
 FOREIGN_ANSWERS += [(call, status, 0, True, _as_text(body)) for call in ("head", "list", "put", "read") for status in (403, 409, 500)
                     for body in ERRORS.values()]  # fmt: skip
 FOREIGN_ANSWERS += [(call, status, number, True, "") for number in range(len(ODD_HEADERS)) for call, status in
-                    zip(CALLS, (200, 206, 304, 400, 401, 403, 404, 409, 412, 429, 502, 503), strict=True)]  # fmt: skip
+                    zip(CALLS, (200, 206, 304, 400, 401, 403, 404, 409, 412, 429, 502, 503, 401), strict=True)]  # fmt: skip
 FOREIGN_ANSWERS += [(call, status, 0, genuine, body) for call in CALLS for status in (200, 400, 403) for genuine in (False, True)
                     for body in ("REQUEST", "<Error><Code>AuthenticationFailed</Code><AuthenticationErrorDetail>REQUEST</AuthenticationErrorDetail></Error>",
                                  "<Error><Code>InvalidUri</Code><Message>REQUEST</Message></Error>")]  # fmt: skip
