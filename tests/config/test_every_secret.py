@@ -259,3 +259,21 @@ def test_the_account_of_a_connection_string_stays_in_the_file(tmp_path: Path, st
     assert (after.account, after.credentials.mode) == (before.account, AuthMode.SAS)
     assert store.kept == {"blobs.example.org/acct/box": sas(OLD)}
     assert "sig=" not in file.read_text("utf-8")
+
+
+def test_a_certificate_whose_password_is_not_known_is_a_warning(
+    tmp_path: Path, store: MemoryKeyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = written(tmp_path, "site.azure_client_certificate_password", "Images", "nested", OLD)
+    assert main(["-c", str(file), "credential", "move"]) == 0
+    assert loaded(file).warnings == ()
+    store.kept.clear()
+    (warning,) = loaded(file).warnings
+    assert "needs a password, and it is not known" in warning
+
+    def refuse(service: str, username: str) -> str:
+        raise OSError("locked")
+
+    monkeypatch.setattr(store, "get_password", refuse)
+    (warning,) = loaded(file).warnings
+    assert "did not answer" in warning

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from chorus_gui.core.config import keychain
 from chorus_gui.core.config.addresses import account_of_url, account_url_problem, connection_parts, split_account_url
@@ -264,11 +265,13 @@ class SignInKeys:
             return replace(found, password=secret_of(password), origin=Origin.FILE if self.given.own[name] else Origin.ENVIRONMENT)
         if not (found.file and found.client_id and found.is_locked):
             return found
+        kept, why = "", ""
         try:
             kept = self.around.kept(keychain.name_of_certificate_password(found.client_id))
         except keychain.KeychainError as error:
-            self.given.values["azure_client_certificate_path"].warn(f"The password of the certificate file is not known. {error.what}")
-            kept = ""
+            why = f" {error.what}"
+        if not kept and Path(found.file).is_file():
+            self.given.values["azure_client_certificate_path"].warn(f"The file needs a password, and it is not known.{why}")
         return replace(found, password=secret_of(kept), origin=Origin.STORE)
 
     def _file(self, name: str, has: str) -> str:
