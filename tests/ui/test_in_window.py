@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -69,8 +70,13 @@ def nothing_is_open() -> None:
     module.use_configuration(None)
 
 
-def texts() -> Iterator[tuple[str, str]]:
+@functools.cache
+def texts() -> tuple[tuple[str, str], ...]:
     """(file, text) of every sentence in core and app; a value in it is "X"."""
+    return tuple(_texts())
+
+
+def _texts() -> Iterator[tuple[str, str]]:
     for file in sorted((*(PROGRAM / "core").rglob("*.py"), *(PROGRAM / "app").rglob("*.py"))):
         tree = ast.parse(file.read_text("utf-8"))
         known = {
