@@ -185,8 +185,9 @@ class Run:
         local = self.workspace.config.journal.local
         wrong = {check.version for _, _, check in wrong_rows(self.journal, local)}
         wrong |= {check.version for _, check in unnamed_wrong(self.journal, local)}
+        only = {*self.log.versions, *self.log.recorded, *store.removed, self.named} if self.unread else None
         try:
-            completed = complete_versions(self.work, store, self.named, wrong)
+            completed = complete_versions(self.work, store, self.named, wrong, only)
         except StoreError as error:
             self.warn(f"Could not check if the version is complete. {error.what} The next upload does it.")
             return

@@ -25,6 +25,7 @@ from world import World
 from chorus_gui.app.folders import receipts_folder
 from chorus_gui.app.receipts import from_json as receipt_of
 from chorus_gui.app.receipts import headline
+from chorus_gui.core.errors import SourceUnreadableError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.journal.v1 import V1
@@ -528,3 +529,24 @@ def test_killed_at_each_step_there_is_never_a_false_marker(tmp_path: Path, work)
         at += 1
         assert at < 80
     assert at > 1
+
+
+def test_a_scan_of_a_site_that_is_gone_completes_no_version_that_lacks_approved_files(line: CommandLine, world: World) -> None:
+    """The drive fails in the upload, then it is disconnected: the next submission finds nothing to do, because it can read nothing."""
+    away = world.site.with_name("away")
+
+    def fails(path: str) -> None:
+        if path.endswith("a.dcm"):
+            raise SourceUnreadableError("The drive cannot be read.")
+
+    with pytest.MonkeyPatch.context() as patch:
+        before_reading(patch, fails)
+        assert line.run("submit --yes --version v1").status
+    world.site.rename(away)
+    assert marker(world, "v1") is None
+    ended = line.run("submit --yes")
+    assert ended.status == 1
+    assert marker(world, "v1") is None, ended
+    away.rename(world.site)
+    assert line.run("submit --yes --version v1").status == 0
+    assert check_markers(world) == ["v1"]

@@ -107,18 +107,21 @@ class Completed:
     wrong: tuple[Verdict, ...] = ()
 
 
-def complete_versions(work: Work, store: GuardedStore, named: str = "", wrong: Collection[str] = ()) -> list[Completed]:
+def complete_versions(
+    work: Work, store: GuardedStore, named: str = "", wrong: Collection[str] = (), only: Collection[str] | None = None
+) -> list[Completed]:
     """Write the marker of every version that this run changed, of the last one, and of the one that is ``named``, where it is due.
 
     ``wrong`` are versions with files that a verification found missing or different, and that nobody repaired: they get no marker,
-    because a file's properties can agree where its content does not.
+    because a file's properties can agree where its content does not.  ``only``: no other versions, because the site could not be read
+    completely: then its scan does not show what an earlier approval left.
 
     A marker that still holds is left alone.  Files without an MD5 in the store are read, up to :data:`READ_UNASKED` unless the
     version is named.  Raises :class:`StoreError`, :class:`JournalError`, ``Cancelled``; then no marker was written.
     """
     candidates = {*store.changed, work.journal.last_version() or "", named} - {""}
     counts = work.journal.counts()
-    versions = sorted(candidates & {count.version for count in counts})
+    versions = sorted(candidates & {count.version for count in counts} & (candidates if only is None else {*only}))
     approvals = last_approval(work.config.journal.local)
     return [
         Completed(version, why=_WRONG, expected=True)
