@@ -38,6 +38,8 @@ class Changed:
 
     count: int
     open: int
+    at_us: int = 0
+    """when it was accepted, microseconds UTC: so this act can be undone"""
     trouble: str = ""
     """why colleagues do not see it yet, "" if they do"""
 
@@ -162,6 +164,18 @@ def withdraw_for_all(workspace: Workspace, ctx: JobContext, rule: str, paths: Se
     return replace(withdraw(workspace.config, rule, paths), trouble=refresh(workspace, ctx, always=True))
 
 
+def undo_accept(workspace: Workspace, ctx: JobContext, rule: str, at_us: int) -> Changed:
+    """Withdraw what was accepted of a rule at that time, and only that, and share it; what was withdrawn since is not counted."""
+    from chorus_gui.core.readiness.leaks import LeakBook
+    from chorus_gui.core.submission.leak_gate import leak_rules, rules_of
+
+    refresh(workspace, ctx, always=True)
+    with LeakBook(workspace.config.journal.local) as book:
+        count = book.withdraw(rule, at_us=at_us)
+        changed = Changed(count, book.count(leak_rules(rules_of(workspace.config)))[""])
+    return replace(changed, trouble=refresh(workspace, ctx, always=True))
+
+
 # --- on this computer ---------------------------------------------------------------------------------------------------
 
 
@@ -190,7 +204,8 @@ def accept(config: Config, rule: str, paths: Sequence[str], reason: str) -> Chan
             what = f"“{missing[0]}” has no open leak of rule {id_}." if missing else f"There is no open leak of rule {id_}."
             raise UsageError(what, meaning="Nothing was accepted.", remedy="Use “chorus-upload leak list” to see the leaks that are open.")
         count = book.accept((leak for leak in book.leaks([id_]) if not chosen or leak.path in chosen), " ".join(reason.split()))
-        return Changed(count, book.count(leak_rules(rules))[""])
+        at_us = max((one.at_us for one in book.accepted() if one.rule == id_), default=0) if count else 0
+        return Changed(count, book.count(leak_rules(rules))[""], at_us)
 
 
 def withdraw(config: Config, rule: str, paths: Sequence[str] = ()) -> Changed:

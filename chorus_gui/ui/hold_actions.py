@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from chorus_gui.app import failed, holds, review
+from chorus_gui.app import failed, holds, leaks, review
 from chorus_gui.core.errors import ReviewError
 from chorus_gui.core.review.values import named_patients
 from chorus_gui.ui import hold_intents, intents
@@ -15,7 +15,12 @@ from chorus_gui.ui.words import agree, count_of
 
 UNDONE_AT_MOST = 20
 """As many acts can be undone."""
-NOTHING = "Nothing can be undone: since the last scan, nothing was held back or released here. A submission ends what can be undone, too."
+NOTHING = "Nothing can be undone: since the last scan, nothing was held back, released or accepted here. A submission ends what can be undone, too."
+
+
+def can_undo(host: Host, step: UndoStep) -> None:
+    """Remember an act that can be undone."""
+    host.update(undo=UndoList((*host.state.undo.steps[1 - UNDONE_AT_MOST :], step)))
 
 
 def _hold(host: Host, title: str, said: str, step: Callable[[], object]) -> None:
@@ -25,7 +30,7 @@ def _hold(host: Host, title: str, said: str, step: Callable[[], object]) -> None
     def kept(brief: holds.Brief) -> str:
         if brief.act:
             whole = f" {_patients(brief.released)} released as a whole." if brief.released else ""
-            host.update(undo=UndoList((*host.state.undo.steps[1 - UNDONE_AT_MOST :], UndoStep(said + whole, brief.act))))
+            can_undo(host, UndoStep(said + whole, brief.act))
         return _shared(brief) if brief.count else "Nothing changed in the held-back list: all of this was so already."
 
     host.start(JobKind.HOLD, title, lambda ctx: holds.brief(holds.change(workspace, ctx, step)), kept, cancellable=False)
@@ -56,7 +61,17 @@ def _undo(host: Host, _: hold_intents.UndoHold) -> None:
         host.update(undo=UndoList(left, said))
         return _shared(brief) if brief.count else said
 
+    def withdrawn(changed: leaks.Changed) -> str:
+        left = tuple(step for step in host.state.undo.steps if step is not last)
+        said = f"Undone: {last.text}" if changed.count else f"Nothing was left to undo: it was withdrawn since. It was: {last.text}"
+        host.update(undo=UndoList(left, said))
+        return f"{said} Colleagues do not see it yet: {changed.trouble}" if changed.trouble else said
+
     title = f"Undo: {last.text.rstrip('.')}"
+    if last.accepted is not None:
+        rule, at_us = last.accepted
+        host.start(JobKind.ACCEPT, title, lambda ctx: leaks.undo_accept(workspace, ctx, rule, at_us), withdrawn, cancellable=False)
+        return
     host.start(JobKind.HOLD, title, lambda ctx: holds.brief(holds.undo_brief(workspace, ctx, last.act)), kept, cancellable=False)
 
 

@@ -80,7 +80,7 @@ class MainWindow(QMainWindow):
         super().__init__()
         self.session = session
         self.notifier = Notifier(self)
-        self._stopping = self._stopped = self._leaving = False
+        self._stopping = self._stopped = self._leaving = self._begun = False
         self._report: ReportDialog | None = None
         self._renewing: RenewDialog | None = None
         self._pages: dict[str, Page] = {}
@@ -301,6 +301,9 @@ class MainWindow(QMainWindow):
         if event.type() is QEvent.Type.ActivationChange and self.isActiveWindow():
             self.notifier.seen()
             self.session.outside.look()
+            page, begun, self._begun = self.stack.currentWidget(), self._begun, True
+            if page is not None and not begun:  # Qt would begin at the rail
+                (main_action(page) or page).setFocus(Qt.FocusReason.OtherFocusReason)  # :meth:`_keep_focus` continues from the page
 
     # --- other ways in ----------------------------------------------------------------------------------------------
 

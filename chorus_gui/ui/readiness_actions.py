@@ -11,10 +11,11 @@ from chorus_gui.core.errors import UsageError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.passes import Pass
 from chorus_gui.ui import readiness_intents as intents
+from chorus_gui.ui.hold_actions import can_undo
 from chorus_gui.ui.host import Host
 from chorus_gui.ui.intents import Intent
 from chorus_gui.ui.saving_actions import save
-from chorus_gui.ui.state import JobKind
+from chorus_gui.ui.state import JobKind, UndoStep
 from chorus_gui.ui.words import agree, count_of
 
 if TYPE_CHECKING:
@@ -50,7 +51,10 @@ def _accept(host: Host, intent: intents.AcceptLeaks) -> None:
 
     def describe(changed: leaks.Changed) -> str:
         left = f" {count_of(changed.open, 'file')} {agree(changed.open, 'has', 'have')} an open leak." if changed.open else ""
-        return f"Accepted rule {intent.rule} for {count_of(changed.count, 'file')}.{left}{_unshared(changed)}"
+        said = f"Accepted rule {intent.rule} for {count_of(changed.count, 'file')}."
+        if changed.at_us:
+            can_undo(host, UndoStep(said, accepted=(intent.rule, changed.at_us)))
+        return f"{said}{left}{_unshared(changed)}"
 
     title = f"Accept rule {intent.rule}"
     host.start(

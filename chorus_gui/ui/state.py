@@ -192,10 +192,14 @@ class ScanChoice:
 
 @dataclass(frozen=True, slots=True)
 class UndoStep:
-    """An act that can be undone: what was done, as a sentence, and what it changed (:class:`chorus_gui.app.holds.Brief`)."""
+    """An act that can be undone: what was done, as a sentence, and what it changed (:class:`chorus_gui.app.holds.Brief`).
+
+    ``accepted``: it was not a hold, but an accepted leak: the rule, and when (microseconds UTC).
+    """
 
     text: str
-    act: tuple[str, ...]
+    act: tuple[str, ...] = ()
+    accepted: tuple[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

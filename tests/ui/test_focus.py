@@ -60,6 +60,27 @@ def assert_sensible(window: MainWindow) -> None:
         assert focus in found
 
 
+@pytest.mark.parametrize("opened_first", [True, False])
+def test_the_program_starts_at_the_main_action(qtbot: QtBot, session: Session, world: World, opened_first: bool) -> None:
+    """Not at the rail: without a configuration to set one up, otherwise at what comes next, as soon as that is known."""
+    made = MainWindow(session)
+    qtbot.addWidget(made)
+    made.show()
+    if opened_first:
+        session.open(world.file)
+    made.activateWindow()
+    qtbot.waitActive(made)
+    overview = made.page("overview")
+    assert isinstance(overview, OverviewPage)
+    if not opened_first:
+        assert made.focusWidget() is overview._empty.action
+        session.open(world.file)
+    settle(qtbot, session)
+    assert overview.primary.isEnabled()
+    assert made.focusWidget() is overview.primary
+    made._stopped = True
+
+
 PAGES_OF_ACTIONS = [one for one in Action if isinstance(intent_of(Step("Name", Progress.NOW, "Text.", "Label", one)), intents.ShowPage)]
 
 

@@ -29,7 +29,7 @@ from chorus_gui.ui.models.rows import Column, RowsModel
 from chorus_gui.ui.pages import Services
 from chorus_gui.ui.pages.history import HistoryPage, HistoryTab, make
 from chorus_gui.ui.pages.history_parts import command_moment, version_name
-from chorus_gui.ui.paper import document, pdf
+from chorus_gui.ui.paper import FOOT, document, foot_line, pdf
 from chorus_gui.ui.session import Session
 from chorus_gui.ui.state import SessionState
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog
@@ -174,10 +174,22 @@ def test_a_receipt_is_saved_as_a_pdf(
 
 def test_a_long_receipt_has_several_sheets(qtbot: QtBot) -> None:
     page = "<h1>Receipt</h1>" + "".join(f"<p>1001/Images/{'long folder ' * 12}{number}.dcm</p>" for number in range(200))
-    made = document(page, QSizeF(673, 1002))
+    made = document(page, QSizeF(673, 1002 - FOOT))
     assert made.pageCount() > 3
     assert made.idealWidth() <= 673  # nothing is cut at the edge of the sheet
     assert pdf(page, "Receipt").count(b"/Type /Page\n") == made.pageCount()
+
+
+def test_every_sheet_of_a_long_receipt_says_where_it_belongs(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sheets that somebody mixed up can be put together; a receipt of one sheet needs no number.  Nothing is drawn over it."""
+    said: list[str] = []
+    monkeypatch.setattr("chorus_gui.ui.paper.foot_line", lambda *given: (said.append(foot_line(*given)), said[-1])[1])
+    pdf("<p>One line.</p>", "Receipt of v1")
+    assert said == []
+    pdf("<p>One line.</p>" * 150, "Receipt of v1")
+    assert said[0] == f"Receipt of v1 · page 1 of {len(said)}"
+    assert said[-1] == f"Receipt of v1 · page {len(said)} of {len(said)}"
+    assert len(said) > 2
 
 
 def test_commands_are_read_from_the_journal(qtbot: QtBot, page: HistoryPage, lived: Session) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 from readinessworld import Site, image, table
@@ -159,6 +160,32 @@ def test_accept_and_withdraw(qtbot: QtBot, session: Session, page: ReadinessPage
     run_job(qtbot, session, readiness_intents.WithdrawLeaks("P1"))
     choose(page, "P1")
     assert page.rule.accept_button.isEnabled()
+
+
+def test_an_acceptance_is_undone_and_no_other_one(qtbot: QtBot, session: Session, page: ReadinessPage, site: Site) -> None:
+    """Ctrl+Z on the page: what was accepted before stays accepted, and what was withdrawn since is said."""
+    check(qtbot, session, Pass.AT_ONCE)
+    run_job(qtbot, session, readiness_intents.AcceptLeaks("P1", "a phantom"))
+    site.put(LEAK.replace("7.dcm", "8.dcm"), "y")
+    check(qtbot, session, Pass.AT_ONCE)
+    run_job(qtbot, session, readiness_intents.AcceptLeaks("P1", "another phantom"))
+    assert [step.text for step in session.state.undo.steps] == ["Accepted rule P1 for 1 file."] * 2
+    undo_with_a_key(qtbot, session, page)
+    choose(page, "P1")
+    assert "1 file accepted" in page.rule.state.text(), "the first one is still accepted"
+    assert session.state.undo.said == "Undone: Accepted rule P1 for 1 file."
+    run_job(qtbot, session, readiness_intents.WithdrawLeaks("P1"))
+    undo_with_a_key(qtbot, session, page)
+    assert "withdrawn since" in session.state.undo.said
+    assert not session.state.undo.steps
+
+
+def undo_with_a_key(qtbot: QtBot, session: Session, page: ReadinessPage) -> None:
+    page.window().activateWindow()
+    qtbot.waitActive(page.window())
+    with qtbot.waitSignal(session.ended, timeout=20_000):
+        qtbot.keyClick(page, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    settle(qtbot, session)
 
 
 def test_from_a_finding_to_its_files_in_review_and_back_to_all(

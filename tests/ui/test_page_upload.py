@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QAbstractItemModelTester
-from PySide6.QtWidgets import QFileDialog
+from PySide6.QtWidgets import QApplication, QFileDialog
 from pytestqt.qtbot import QtBot
 from world import World
 
@@ -296,6 +296,28 @@ def test_failures_by_cause(qtbot: QtBot, page: UploadPage, state: SessionState, 
     file = tmp_path / "failures.csv"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(file), ""))
     assert asked(qtbot, page, page.failures.save) == intents.ExportFailures(file)
+
+
+def test_all_of_a_remedy_can_be_read(page: UploadPage, state: SessionState) -> None:
+    """Below the table, on lines as long as the page is wide: of the cause first, then of the selected line; and nothing moves then."""
+    page.resize(820, 600)
+    long = "Ask the central team whether the account is right. " * 5 + "Then scan again."
+    page.render(replace(state, last=end(), failures=tuple(replace(failure(n), remedy=long) for n in range(60))))
+    tree, details = page.failures.tree, page.failures.details
+    assert details.isVisible()
+    assert long in details.text()
+    QApplication.processEvents()
+    assert details.height() >= details.heightForWidth(details.width())
+    assert details.wordWrap()
+    at = tree.mapTo(page, tree.rect().topLeft())
+    tree.expandAll()
+    tree.setCurrentIndex(page.failures.model.index(7, 0, page.failures.model.index(0, 0)))
+    QApplication.processEvents()
+    assert details.text().startswith("1001/Images/7.dcm\n1001/Images/7.dcm is gone.")
+    assert long in details.text()
+    assert "Tried 3 times." in details.accessibleName()
+    assert tree.mapTo(page, tree.rect().topLeft()) == at
+    assert tree.horizontalScrollBar().maximum() == 0
 
 
 # --- the models ---------------------------------------------------------------------------------------------------------

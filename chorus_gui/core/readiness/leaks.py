@@ -402,11 +402,13 @@ class LeakBook:
                     self._db.execute("UPDATE accepted SET withdrawn_by = ?, withdrawn_us = ? WHERE uid = ?", (*ended, uid))
         return [(uid, Accepted(*row)) for uid, *row in self._all(f"SELECT uid, {_COLUMNS} FROM accepted ORDER BY id")]
 
-    def withdraw(self, rule: str, paths: Collection[str] = ()) -> int:
-        """Withdraw what is accepted of a rule, for all files or (``paths``) for these; how many."""
+    def withdraw(self, rule: str, paths: Collection[str] = (), *, at_us: int = 0) -> int:
+        """Withdraw what is accepted of a rule, for all files or (``paths``) for these, or (``at_us``) what was accepted at that time; how many."""
         who, now = f"{user_name()}@{socket.gethostname()}", time.time_ns() // 1000
         chosen = " AND path IN (SELECT value FROM json_each(?))" if paths else ""
-        given = (rule, json.dumps(sorted(paths))) if paths else (rule,)
+        given: tuple[object, ...] = (rule, json.dumps(sorted(paths))) if paths else (rule,)
+        if at_us:
+            chosen, given = f"{chosen} AND at_us = ?", (*given, at_us)
         where = f"WHERE rule = ? AND withdrawn_us IS NULL{chosen}"
         with self._changing():
             (count,) = self._db.execute(f"SELECT count(*) FROM (SELECT DISTINCT modality, path FROM accepted {where})", given).fetchone()

@@ -99,6 +99,17 @@ class FailuresModel(QAbstractItemModel):
             return HEADERS[section]
         return None
 
+    def details(self, index: Index) -> str:
+        """All of a line, as sentences: a cause with its remedy, or a file with its own."""
+        if not index.isValid():
+            return ""
+        if index.internalId() == 0:
+            group = self.groups[index.row()]
+            return "\n".join(part for part in (group.title, group.remedy) if part)
+        failure = self.groups[index.internalId() - 1].failures[index.row()]
+        attempts = f"Tried {words.count_of(failure.attempts, 'time')}." if failure.attempts > 1 else ""
+        return "\n".join(part for part in (failure.item.path, failure.cause, failure.remedy, attempts) if part)
+
     @shown_data
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """A cell."""
@@ -124,8 +135,7 @@ class FailuresModel(QAbstractItemModel):
             case Qt.ItemDataRole.DisplayRole:
                 return (failure.item.path, words.size(failure.item.size), failure.cause)[column]
             case Qt.ItemDataRole.ToolTipRole:
-                attempts = f"Tried {words.count_of(failure.attempts, 'time')}." if failure.attempts > 1 else ""
-                return "\n".join(part for part in (failure.item.path, failure.cause, failure.remedy, attempts) if part)
+                return self.details(index)
             case _ if role == FAILURE_ROLE:
                 return failure
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from PySide6.QtCore import QSignalBlocker, Qt
+from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QComboBox, QSplitter, QWidget
 
 from chorus_gui.app.readiness_facts import ReadinessFacts, RuleLine
@@ -12,7 +13,7 @@ from chorus_gui.app.readiness_report import CAUTION
 from chorus_gui.core.model import Grade
 from chorus_gui.core.passes import Pass
 from chorus_gui.core.rules import EVERYTHING, Severity
-from chorus_gui.ui import intents, readiness_intents, words
+from chorus_gui.ui import hold_intents, intents, readiness_intents, words
 from chorus_gui.ui.models.rows import RowsModel
 from chorus_gui.ui.pages import Page, Services
 from chorus_gui.ui.pages.readiness_parts import COLUMNS, SEVERITIES, PassesCard, RulePane
@@ -118,6 +119,7 @@ class ReadinessPage(Page):
         self.rule.look.connect(self._look_at_images)
         self.export.clicked.connect(self._export)
         self.empty.acted.connect(self._act)
+        QShortcut(QKeySequence(QKeySequence.StandardKey.Undo), self, self._undo)
 
     # --- rendering --------------------------------------------------------------------------------------------------
 
@@ -249,6 +251,10 @@ class ReadinessPage(Page):
             "Withdraw",
         )
         ConfirmDialog(self, question, lambda: self.intent.emit(readiness_intents.WithdrawLeaks(line.rule))).open()
+
+    def _undo(self) -> None:
+        if self._state.config is not None and not self._state.busy:
+            self.intent.emit(hold_intents.UndoHold())
 
     def _look_at_images(self) -> None:
         from chorus_gui.ui.dialogs.contact_sheet import ContactSheetDialog

@@ -24,6 +24,8 @@ from chorus_gui.ui.widgets.tables import BarDelegate, fit_height, set_widths, ta
 
 CSV = "Comma-separated values (*.csv)"
 CHART_POINTS = 240
+DETAIL_LINES = 3
+"""Lines that are kept below the failed files, so that nothing moves when another line is selected"""
 """One a second: at most the last four minutes."""
 
 
@@ -237,7 +239,10 @@ class FailuresCard(Card):
         self.remedy = label("", "muted", wrap=True)
         below = row(self.remedy, self.mark_button, self.release_button)
         below.setStretch(0, 1)
-        super().__init__(column(head, below, self.tree, space=SPACE))
+        self.details = label("", wrap=True, selectable=True)
+        self.details.setMinimumHeight(DETAIL_LINES * self.details.fontMetrics().lineSpacing())
+        self.details.setAlignment(Qt.AlignmentFlag.AlignTop)
+        super().__init__(column(head, below, self.tree, self.details, space=SPACE))
         self.model.setParent(self)
         self._ready = True
         self._offers = (
@@ -247,6 +252,7 @@ class FailuresCard(Card):
         for made, which, signal, _ in self._offers:
             made.clicked.connect(lambda _=False, which=which, signal=signal: signal.emit(tuple(which(self.selected()))))
         self.tree.selectionModel().selectionChanged.connect(lambda *_: self._enable())
+        self.tree.selectionModel().currentChanged.connect(lambda *_: self._show_details())
         self.again.clicked.connect(self.retry)
         self.save.clicked.connect(self._export)
 
@@ -269,6 +275,14 @@ class FailuresCard(Card):
         if opened:
             self.tree.expandAll()
         self._enable()
+        self._show_details()
+
+    def _show_details(self) -> None:
+        """All that is known of the current line, or of the first cause: the columns have space for its beginning only."""
+        at = self.tree.currentIndex()
+        text = self.model.details(at if at.isValid() else self.model.index(0, 0))
+        self.details.setText(text)
+        self.details.setAccessibleName(self.details.text())
 
     def set_ready(self, *, ready: bool) -> None:
         """Files can be uploaded, marked and released now."""
