@@ -234,6 +234,24 @@ Function ${un}RefuseWhileBusy
   Quit
 FunctionEnd
 
+; Delete the file $R8 in the folder $R0; $Found: it is left.  A virus scanner can have it open for a moment, so the first one that cannot be deleted is tried again.
+Function ${un}DeleteOne
+  StrCpy $R7 0
+  ${Do}
+    Delete "$R0\$R8"
+    ${IfNot} ${FileExists} "$R0\$R8"
+      Return
+    ${EndIf}
+    IntOp $R7 $R7 + 1
+    ${If} $Found != ""
+    ${OrIf} $R7 > 10
+      StrCpy $Found $R8
+      Return
+    ${EndIf}
+    Sleep 500
+  ${Loop}
+FunctionEnd
+
 ; Remove what the list in the folder $R0 names, and the list; then the folders that are empty.  $Found: a file that is left.
 Function ${un}RemoveListed
   StrCpy $Found ""
@@ -253,15 +271,13 @@ Function ${un}RemoveListed
       StrCpy $R8 $R8 -1
       RMDir "$R0\$R8"
     ${Else}
-      Delete "$R0\$R8"
-      ${If} ${FileExists} "$R0\$R8"
-        StrCpy $Found $R8
-      ${EndIf}
+      Call ${un}DeleteOne
     ${EndIf}
   ${Loop}
   FileClose $R9
   ${If} $Found == ""
-    Delete "$R0\${LIST}"
+    StrCpy $R8 "${LIST}"
+    Call ${un}DeleteOne
     RMDir "$R0"
   ${EndIf}
 FunctionEnd

@@ -76,6 +76,7 @@ class MainWindow(QMainWindow):
     closing = Signal()
     """it is about to close: another start must no longer call it"""
 
+    @theme.undressed()
     def __init__(self, session: Session) -> None:
         super().__init__()
         self.session = session
