@@ -36,13 +36,14 @@ def verification(receipts: tuple[ReceiptFacts, ...], version: str, wrong: WrongF
 
 def compared(receipts: tuple[ReceiptFacts, ...], journal: JournalFacts | None) -> tuple[ReceiptFacts, ...]:
     """The receipts; a verification that left out a modality of the configuration counts only for versions without uploaded files of it."""
-    has = [(count.version, count.modality) for count in journal.counts if count.active > count.pending] if journal is not None else []
-    wanted = {pair for pair in has if journal is not None and pair[1] not in journal.outside}
+    sent = journal.sent_versions if journal is not None else {}
 
     def judged(receipt: ReceiptFacts) -> ReceiptFacts:
         if receipt.kind != "verify" or not receipt.clean or not receipt.modalities:
             return receipt
-        left_out = {version for version, modality in wanted if modality not in receipt.modalities}
+        left_out = {version for modality, versions in sent.items() if modality not in receipt.modalities for version in versions}
+        if not left_out:
+            return receipt
         whole = tuple(version for version in receipt.versions if version not in left_out)
         unsure = not whole and bool(left_out)
         return replace(receipt, versions=receipt.versions if unsure else whole, partial=receipt.partial or unsure)

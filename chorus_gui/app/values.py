@@ -150,6 +150,16 @@ class JournalFacts:
         return found
 
     @cached_property
+    def sent_versions(self) -> Mapping[str, Sequence[str]]:
+        """The versions with uploaded files of each modality of the configuration."""
+        found: dict[str, list[str]] = {}
+        for version, counts in self.by_version.items():
+            for count in counts:
+                if count.active > count.pending and count.modality not in self.outside:
+                    found.setdefault(count.modality, []).append(version)
+        return found
+
+    @cached_property
     def pending_versions(self) -> frozenset[str]:
         """The versions with files that are not uploaded."""
         return frozenset(count.version for count in self.counts if count.pending)

@@ -29,6 +29,7 @@ from chorus_gui.ui.pages import Page, Services
 from chorus_gui.ui.session import Session
 from chorus_gui.ui.state import JobEnd, JobKind, JobProgress, SessionState
 from chorus_gui.ui.status import spoken, status_of
+from chorus_gui.ui.unstyled import unstyled
 from chorus_gui.ui.widgets import files
 from chorus_gui.ui.widgets.basics import column, refresh_icons, row
 from chorus_gui.ui.widgets.chrome import JobBar, NoticeBar, Rail, TopBar, measured, percent_of, site_name
@@ -76,7 +77,7 @@ class MainWindow(QMainWindow):
     closing = Signal()
     """it is about to close: another start must no longer call it"""
 
-    @theme.undressed()
+    @unstyled()
     def __init__(self, session: Session) -> None:
         super().__init__()
         self.session = session

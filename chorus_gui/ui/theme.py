@@ -7,8 +7,6 @@ of at least 4.5 (a test holds every pair that is used to it).
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from PySide6.QtCore import QPointF, Qt
@@ -241,23 +239,6 @@ def apply(application: QApplication, theme: Theme) -> None:
     application.setStyleSheet("")  # with the old sheet, Qt would look for what each widget had of it: 3 s where all pages are made
     application.setPalette(palette(theme))
     application.setStyleSheet(style_sheet(theme, application.font()))
-
-
-@contextmanager
-def undressed() -> Generator[None]:
-    """Put many widgets together in this block: the style sheet is set again after it.
-
-    With a style sheet, Qt looks at a widget and everything in it again each time that one of the layouts around it gets a parent.
-    """
-    application = QApplication.instance()
-    sheet = application.styleSheet() if isinstance(application, QApplication) else ""
-    if isinstance(application, QApplication) and sheet:
-        application.setStyleSheet("")
-    try:
-        yield
-    finally:
-        if isinstance(application, QApplication) and sheet and not application.styleSheet():
-            application.setStyleSheet(sheet)
 
 
 def restyle(widget: QWidget) -> None:

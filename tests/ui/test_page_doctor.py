@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 from uiworld import run_job
 from world import World
 
+from chorus_gui.app.doctor.examine import HEADINGS
 from chorus_gui.core.model import Finding, Grade
 from chorus_gui.ui import intents
 from chorus_gui.ui.pages.doctor import DoctorPage
@@ -22,6 +23,7 @@ FOUND = DoctorFacts(
     (
         Finding(Grade.GOOD, "Site", "Images: /site can be read."),
         Finding(Grade.BAD, "Central store", "It says sig=topsecret no.", "Nothing can be uploaded.", "Ask for a new token."),
+        Finding(Grade.INFO, "Site", "Images: the bucket is in Europe.", "The traffic costs."),
         Finding(Grade.WARNING, "Journal", "1 row has no MD5.", "This does not stop a submission.", "Wait.", ("Images: 1001/Images/a.dcm",)),
     ),
     1_770_000_000_000_000,
@@ -63,8 +65,9 @@ def test_the_worst_first_with_its_remedy_and_without_secrets(qtbot: QtBot, page:
     page.render(replace(opened.state, doctor=FOUND))
     qtbot.waitUntil(lambda: "OK" in texts(page))  # a layout shows what was added when the event loop turns
     told = texts(page)
-    headings = [text for text in told if text in ("Problems", "Warnings", "OK")]
-    assert headings == ["Problems", "Warnings", "OK"]
+    assert {finding.grade for finding in FOUND.findings} == {*Grade}
+    headings = [text for text in told if text in HEADINGS.values()]
+    assert headings == ["Problems", "Warnings", "Information", "OK"]
     assert "Ask for a new token." in told
     assert "Images: 1001/Images/a.dcm" in told
     assert not any("topsecret" in text for text in told)
@@ -72,6 +75,7 @@ def test_the_worst_first_with_its_remedy_and_without_secrets(qtbot: QtBot, page:
     page.copy.click()
     copied = QGuiApplication.clipboard().text()
     assert "Ask for a new token." in copied
+    assert [line for line in copied.splitlines() if line in HEADINGS.values()] == headings
     assert "topsecret" not in copied
     with qtbot.waitSignal(page.intent) as asked:
         page.examine.click()

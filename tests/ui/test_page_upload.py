@@ -320,6 +320,19 @@ def test_all_of_a_remedy_can_be_read(page: UploadPage, state: SessionState) -> N
     assert tree.horizontalScrollBar().maximum() == 0
 
 
+@pytest.mark.parametrize(("files", "most"), [(1, 100), (5, 210), (40, 2000)])
+def test_a_short_list_of_failed_files_has_no_empty_lines(page: UploadPage, state: SessionState, files: int, most: int) -> None:
+    """What is said below it was off the screen.  A long list takes what space there is."""
+    page.resize(900, 1400)
+    page.render(replace(state, last=end(), failures=tuple(failure(n) for n in range(files))))
+    QApplication.processEvents()
+    tree = page.failures.tree
+    line = tree.sizeHintForRow(0)
+    assert tree.viewport().height() <= most
+    assert min(files + 1, 6) * line <= tree.viewport().height()
+    assert files > 5 or tree.viewport().height() < (files + 2) * line
+
+
 # --- the models ---------------------------------------------------------------------------------------------------------
 
 

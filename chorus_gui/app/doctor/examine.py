@@ -70,6 +70,10 @@ def healthy(found: Iterable[Finding]) -> bool:
     return all(finding.grade is not Grade.BAD for finding in found)
 
 
+HEADINGS = {Grade.BAD: "Problems", Grade.WARNING: "Warnings", Grade.INFO: "Information", Grade.GOOD: "OK"}
+"""Of the groups that :func:`grouped` makes."""
+
+
 def grouped(found: Sequence[Finding]) -> dict[Grade, list[Finding]]:
     """The worst first; grades without findings are left out."""
     return {grade: group for grade in Grade if (group := [f for f in found if f.grade is grade])}
@@ -77,10 +81,9 @@ def grouped(found: Sequence[Finding]) -> dict[Grade, list[Finding]]:
 
 def to_text(found: Sequence[Finding], *, examples: bool = True) -> str:
     """For people.  Without ``examples`` no path of a patient's file is in it."""
-    headings = {Grade.BAD: "Problems", Grade.WARNING: "Warnings", Grade.GOOD: "OK"}
     lines: list[str] = []
     for severity, group in grouped(found).items():
-        lines += [headings[severity], "-" * len(headings[severity])]
+        lines += [HEADINGS[severity], "-" * len(HEADINGS[severity])]
         for finding in group:
             lines.append(one_line(f"{finding.subject}: {finding.what}"))
             lines += [f"    {one_line(text)}" for text in (finding.why, finding.remedy) if text]

@@ -7,7 +7,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from chorus_gui import __version__
-from chorus_gui.app.doctor.examine import grouped, to_text
+from chorus_gui.app.doctor.examine import HEADINGS, grouped, to_text
 from chorus_gui.core.model import Finding, Grade
 from chorus_gui.core.redact import redact
 from chorus_gui.ui import intents, words
@@ -17,11 +17,6 @@ from chorus_gui.ui.state import DoctorFacts, JobKind, SessionState
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import Card, EmptyState, Picture, button, column, label, row, scrolled
 
-HEADINGS = {
-    Grade.BAD: "Problems",
-    Grade.WARNING: "Warnings",
-    Grade.GOOD: "OK",
-}
 LEAD = "Checks the configuration, the site's folders, the journal, the central store and this computer. Nothing is changed."
 
 
@@ -102,7 +97,7 @@ class DoctorPage(Page):
         texts = [
             label(
                 f"{finding.subject}: {redact(finding.what)}",
-                "strong" if finding.grade is not Grade.GOOD else "",
+                "strong" if finding.grade in (Grade.BAD, Grade.WARNING) else "",
                 wrap=True,
                 selectable=True,
             )

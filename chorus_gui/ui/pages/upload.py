@@ -187,7 +187,9 @@ class UploadPage(Page):
         over = not running and (self._end is not None or bool(state.failures))
         self.failures.setVisible(over and bool(state.failures))
         self.failures.set_ready(ready=not state.busy and state.custody.may_write)
-        self._over.setVisible(over and not state.failures)
+        short = not state.failures or self.failures.fits
+        self._over.setVisible(over and short)
+        self._content.setStretch(2, 0 if short else 1)
         self._content.setStretch(1, 1 if running else 0)
         if job is not None:
             self.summary.hide()

@@ -24,10 +24,12 @@ from chorus_gui.ui.widgets.tables import BarDelegate, fit_height, set_widths, ta
 
 CSV = "Comma-separated values (*.csv)"
 CHART_POINTS = 240
+"""One a second: at most the last four minutes."""
 DETAIL_LINES = 3
 """Lines that are kept below the failed files, so that nothing moves when another line is selected"""
-"""One a second: at most the last four minutes."""
-
+FAILED_ROWS = 6
+"""Lines of failed files that are seen without scrolling on the smallest screen, if there are so many"""
+ANY_HEIGHT = 16_777_215
 
 CREW_ROWS = 6
 """Workers that are seen at the same time."""
@@ -226,7 +228,6 @@ class FailuresCard(Card):
         self.tree = QTreeView()
         self.tree.setModel(self.model)
         self.tree.setWordWrap(False)
-        self.tree.setMinimumHeight(150)
         self.tree.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         tree(self.tree, "Failed files by cause", stretch=FILE)
         set_widths(self.tree, {FILE: "1000123/Images/study_0001/file_001", SIZE: "1,000 files", WHY: "Another program has the file open."})
@@ -245,6 +246,8 @@ class FailuresCard(Card):
         super().__init__(column(head, below, self.tree, self.details, space=SPACE))
         self.model.setParent(self)
         self._ready = True
+        self.fits = False
+        """the list is as high as its lines, and needs no more space"""
         self._offers = (
             (self.mark_button, to_mark, self.mark, "Mark the selected files as deleted in the journal"),
             (self.release_button, to_release, self.release, "No longer hold back the selected files"),
@@ -274,8 +277,17 @@ class FailuresCard(Card):
             made.setVisible(bool(which(failures)))
         if opened:
             self.tree.expandAll()
+        self._fit(len(groups) + (len(failures) if opened else 0), opened=opened)
         self._enable()
         self._show_details()
+
+    def _fit(self, lines: int, *, opened: bool) -> None:
+        """A short list has no empty lines: what is said below it would be off the screen."""
+        self.fits = opened and lines <= FAILED_ROWS
+        around = self.tree.header().sizeHint().height() + 2 * self.tree.frameWidth() + 2
+        height = around + self.tree.sizeHintForRow(0) * (lines if self.fits else FAILED_ROWS)
+        self.tree.setMinimumHeight(height)
+        self.tree.setMaximumHeight(height if self.fits else ANY_HEIGHT)
 
     def _show_details(self) -> None:
         """All that is known of the current line, or of the first cause: the columns have space for its beginning only."""
