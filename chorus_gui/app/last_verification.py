@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from chorus_gui.app.values import JournalFacts, ReceiptFacts, WrongFacts
@@ -36,7 +36,7 @@ def verification(receipts: tuple[ReceiptFacts, ...], version: str, wrong: WrongF
 
 def compared(receipts: tuple[ReceiptFacts, ...], journal: JournalFacts | None) -> tuple[ReceiptFacts, ...]:
     """The receipts; a verification that left out a modality of the configuration counts only for versions without uploaded files of it."""
-    sent = journal.sent_versions if journal is not None else {}
+    sent: Mapping[str, Sequence[str]] = journal.sent_versions if journal is not None else {}
 
     def judged(receipt: ReceiptFacts) -> ReceiptFacts:
         if receipt.kind != "verify" or not receipt.clean or not receipt.modalities:
