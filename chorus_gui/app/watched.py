@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from chorus_gui.core.config.model import Config
 
 Stamp = tuple[int, int] | None
 """What differs after a change: time of change (ns) and size; None: there is no such file."""
+_HEAD_BYTES = 100
 _COUNTER = slice(24, 28)
 """SQLite counts here how often a database was changed"""
 
@@ -59,8 +62,42 @@ def stamp(file: Path) -> Stamp:
 def _counted(file: Path) -> Stamp:
     """Of a database: reading some of them sets their time."""
     try:
-        with file.open("rb") as opened:
-            head = opened.read(100)
+        head = _read_head(file) if os.name == "nt" else _HEADS.read(file)
         return int.from_bytes(head[_COUNTER], "big"), file.stat().st_size
     except OSError:
         return None
+
+
+def _read_head(file: Path) -> bytes:
+    with file.open("rb") as opened:
+        return opened.read(_HEAD_BYTES)
+
+
+class _Heads:
+    """The beginnings of databases, each read through a handle that stays open.
+
+    Outside Windows, closing any handle of a file drops all locks of this process on it, also those of SQLite: another process would
+    take a job's unfinished work for that of a killed program, and undo it.
+    """
+
+    def __init__(self) -> None:
+        self._open: dict[Path, int] = {}
+        self._left: list[int] = []
+        self._lock = threading.Lock()
+
+    def read(self, file: Path) -> bytes:
+        """Raises ``OSError``."""
+        with self._lock:
+            there = file.stat()
+            handle = self._open.get(file)
+            if handle is None or not os.path.samestat(os.fstat(handle), there):
+                if handle is not None:
+                    self._left.append(self._open.pop(file))
+                handle = self._open[file] = os.open(file, os.O_RDONLY)
+            for old in [one for one in self._left if not os.fstat(one).st_nlink]:  # nobody can open that file any more
+                self._left.remove(old)
+                os.close(old)
+            return os.pread(handle, _HEAD_BYTES, 0)
+
+
+_HEADS = _Heads()
