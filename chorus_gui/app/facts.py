@@ -267,6 +267,7 @@ def _with_less(found: CustodyFacts, less: LessHistoryError | None) -> CustodyFac
 def _cloud_custody(workspace: Workspace, ctx: JobContext, *, recover: bool, offer: bool) -> CustodyFacts:
     from chorus_gui.app.known import shown_less
     from chorus_gui.core.custody import recover as recovering
+    from chorus_gui.core.custody.sides import is_replaced
     from chorus_gui.core.custody.state import look
     from chorus_gui.core.custody.unlock import consequences
 
@@ -276,7 +277,7 @@ def _cloud_custody(workspace: Workspace, ctx: JobContext, *, recover: bool, offe
     offers = recovering.offers(found) if offer or interrupted or found.state is Custody.CHANGED else []
     mine = found.state is Custody.MINE
     there, memory = found.journal if found.state is Custody.FREE else None, found.memory
-    newer = there is not None and (there.etag != memory.journal_etag or _replaced(home.local, memory.base_of(home.local)))
+    newer = there is not None and (there.etag != memory.journal_etag or is_replaced(home.local, memory.base_of(home.local)))
     outdated = f" {OUTDATED}" if newer and home.local.exists() else ""
     facts = CustodyFacts(
         state=found.state,
@@ -301,16 +302,6 @@ def _cloud_custody(workspace: Workspace, ctx: JobContext, *, recover: bool, offe
         newer=newer,
     )
     return _with_less(facts, shown_less(workspace, ctx, found))
-
-
-def _replaced(local: Path, base: str) -> bool:
-    """The local journal does not have the entries that it had when it last was equal to the cloud journal: somebody put another file there."""
-    from chorus_gui.core.custody.sides import rows_of
-
-    try:
-        return bool(base) and local.exists() and rows_of(local) != base
-    except JournalError:
-        return False  # what is wrong with it is said of the journal itself
 
 
 def _custody_text(found: CustodyState) -> str:

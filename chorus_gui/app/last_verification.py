@@ -24,7 +24,11 @@ def verification(receipts: tuple[ReceiptFacts, ...], version: str, wrong: WrongF
         if receipt.kind == "verify" and receipt.partial and receipt.clean:
             continue  # a part that matches says nothing about the version
         if receipt.kind == "verify" and (version in receipt.versions or not receipt.versions):
-            return None if repaired and not receipt.clean else _of_version(receipt, version, wrong, again=again)
+            if repaired and not receipt.clean:
+                return None
+            if (judged := _of_version(receipt, version, wrong, again=again)) is not None:
+                return judged
+            continue
         if receipt.kind == "repair" and receipt.clean and not receipt.uploaded.files:
             repaired = True  # it found nothing to repair, and changed nothing
             continue
@@ -39,11 +43,13 @@ def compared(receipts: tuple[ReceiptFacts, ...], journal: JournalFacts | None) -
     sent: Mapping[str, Sequence[str]] = journal.sent_versions if journal is not None else {}
 
     def judged(receipt: ReceiptFacts) -> ReceiptFacts:
-        if receipt.kind != "verify" or not receipt.clean or not receipt.modalities:
+        if receipt.kind != "verify" or not receipt.modalities:
             return receipt
         left_out = {version for modality, versions in sent.items() if modality not in receipt.modalities for version in versions}
-        if not left_out:
+        if not left_out or (receipt.versions and left_out.isdisjoint(receipt.versions)):
             return receipt
+        if not receipt.clean:
+            return replace(receipt, partial=True)  # that what differs is in another version does not make one of these verified
         whole = tuple(version for version in receipt.versions if version not in left_out)
         unsure = not whole and bool(left_out)
         return replace(receipt, versions=receipt.versions if unsure else whole, partial=receipt.partial or unsure)
@@ -130,15 +136,17 @@ def _uploaded_since(journal: JournalFacts, at_us: int) -> bool:
     return moment is None or any((count.last_upload or "") > moment.strftime("%Y%m%d%H%M%S") for count in journal.counts)
 
 
-def _of_version(receipt: ReceiptFacts, version: str, wrong: WrongFacts | None, *, again: bool) -> ReceiptFacts:
+def _of_version(receipt: ReceiptFacts, version: str, wrong: WrongFacts | None, *, again: bool) -> ReceiptFacts | None:
     """The receipt, clean if all that it found wrong is in other versions, or was repaired there (``again``: something was, since).
+
+    None: it says nothing about this version, because what it found is elsewhere, and it did not compare all of this one.
 
     Without ``wrong`` either nothing is wrong any longer, or it is not known yet, because the central store has not answered.
     """
-    only_differs = receipt.differing and receipt.failures == receipt.differing and not receipt.unchecked and not receipt.partial
+    only_differs = receipt.differing and receipt.failures == receipt.differing and not receipt.unchecked
     elsewhere = again if wrong is None else version not in wrong.versions
     if only_differs and len(receipt.versions) > 1 and elsewhere:
-        return replace(receipt, clean=True, failures=0, differing=0)
+        return None if receipt.partial else replace(receipt, clean=True, failures=0, differing=0)
     return receipt
 
 

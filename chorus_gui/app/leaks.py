@@ -6,6 +6,7 @@ the journal is read before something is sent, and while it is.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -203,9 +204,11 @@ def accept(config: Config, rule: str, paths: Sequence[str], reason: str) -> Chan
         if (missing := sorted(chosen - found)) or not (chosen or next(book.leaks([id_]), None)):
             what = f"“{missing[0]}” has no open leak of rule {id_}." if missing else f"There is no open leak of rule {id_}."
             raise UsageError(what, meaning="Nothing was accepted.", remedy="Use “chorus-upload leak list” to see the leaks that are open.")
-        count = book.accept((leak for leak in book.leaks([id_]) if not chosen or leak.path in chosen), " ".join(reason.split()))
-        at_us = max((one.at_us for one in book.accepted() if one.rule == id_), default=0) if count else 0
-        return Changed(count, book.count(leak_rules(rules))[""], at_us)
+        at_us = time.time_ns() // 1000
+        count = book.accept(
+            (leak for leak in book.leaks([id_]) if not chosen or leak.path in chosen), " ".join(reason.split()), at_us=at_us
+        )
+        return Changed(count, book.count(leak_rules(rules))[""], at_us if count else 0)
 
 
 def withdraw(config: Config, rule: str, paths: Sequence[str] = ()) -> Changed:

@@ -14,6 +14,7 @@ import socket
 import textwrap
 import time
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -220,9 +221,8 @@ def _facts(receipt: Receipt) -> list[tuple[str, str]]:
     elif receipt.found_files:
         facts.append(("Found in the store", f"{files(receipt.found_files)}, {size(receipt.found_bytes)}"))
     if receipt.file_list:
-        listed = (
-            f"{files(receipt.file_list.files)}, each with the way that it went: in the file next to this one whose name ends in “{LIST}”"
-        )
+        where = f"on {receipt.host}, in the file next to the receipt whose name ends in “{LIST}”"
+        listed = f"{files(receipt.file_list.files)}, each with the way that it went: {where}"
         facts.append(("List of files", f"{listed} (CSV, compressed)"))
     failed = receipt.transfers.failed
     if failed.files:
@@ -402,6 +402,18 @@ def last_hash(folder: Path, journal: str) -> str:
 
 LIST = ".files.csv.gz"
 """The end of the name of the list of files, after the name of the receipt."""
+
+
+def save_all(receipt: Receipt, folder: Path, listed: bytes) -> tuple[Receipt, Path]:
+    """:func:`save`, without the list of files if there is no space for it: the receipt as it was saved, and its page's path."""
+    try:
+        return receipt, save(receipt, folder, listed)
+    except OSError as error:
+        if not listed:
+            raise
+        note = f"The list of files could not be saved: {error.strerror or error}."
+        receipt = replace(receipt, file_list=None, notes=(*receipt.notes, note))
+        return receipt, save(receipt, folder)
 
 
 def save(receipt: Receipt, folder: Path, listed: bytes = b"") -> Path:

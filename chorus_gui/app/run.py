@@ -192,9 +192,9 @@ class Run:
             self.warn(f"Could not check if the version is complete. {error.what} The next upload does it.")
             return
         if found := [verdict for one in completed for verdict in one.wrong]:
-            self.log.wrong_files = len(found)
-            were = agree(len(found), "was", "were")
-            self.log.notes.append(f"{files(len(found))} {were} missing or different in the central store. {to_repair(len(found))}")
+            self.log.wrong_files = count = sum(one.wrong_files for one in completed)
+            were = agree(count, "was", "were")
+            self.log.notes.append(f"{files(count)} {were} missing or different in the central store. {to_repair(count)}")
             note = record_found(self.workspace, self.ctx, found)
             if note:
                 self.warn(note)
@@ -422,7 +422,7 @@ def _save(command: Command, active: Run, kept: _Kept, kind: OutcomeKind) -> None
     try:
         kept.made = receipts.make_receipt(active.workspace.config, active.log, command.receipt, kind, active.reviewed, active.verification)
         kept.made = replace(kept.made, previous=receipts.last_hash(folder, kept.made.journal))
-        kept.receipt = receipts.save(kept.made, folder, active.log.ways.csv_gz())
+        kept.made, kept.receipt = receipts.save_all(kept.made, folder, active.log.ways.csv_gz())
     except Exception as error:  # noqa: BLE001 - no error may undo what the run did
         _log.exception("the receipt could not be saved")
         why = error.strerror or str(error) if isinstance(error, OSError) else str(error)

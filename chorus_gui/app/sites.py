@@ -314,15 +314,15 @@ def _of_report(report: RunReport | None) -> LastRun | None:
 
 
 def _begun(config: Config) -> LastRun | None:
-    """The last command in the local journal, if it uploads and has not ended."""
+    """The last command in the local journal that uploads, if it has not ended."""
     from chorus_gui.core.journal.store import Journal
 
     try:
         with Journal.open(config.journal.local, readonly=True) as journal:
-            last = next(reversed(journal.history()), None)
+            last = next((line for line in reversed(journal.history()) if line.command in UPLOADING), None)
     except (JournalError, OSError):
         return None
-    if last is None or last.seconds is not None or last.command not in UPLOADING:
+    if last is None or last.seconds is not None:
         return None
     began = instant(last.at.removesuffix(" UTC"), UTC)
     return LastRun(Ending.UNFINISHED, "Upload", "Not finished", _us(began)) if began else None

@@ -103,3 +103,19 @@ def test_a_verification_without_a_modality_does_not_verify_its_files_when_it_is_
     assert (shown.next.action, shown.next.version) == ((Action.VERIFY, "v2") if modality == "Waveforms" else (Action.SCAN, None))
     ran(verify(world.workspace(), JobContext(), Selection("v2")))
     assert status(world).next.action is Action.SCAN
+
+
+def test_a_difference_in_one_version_verifies_nothing_in_another_one_that_was_not_compared(world: World) -> None:
+    """The verification was of both versions, without a modality: that its only wrong file is in the first one says nothing of the second."""
+    world.put("2/Images/b", "b")
+    world.put("2/Waveforms/b", "b")
+    world.run(version="v2")
+    without(world, "Waveforms")
+    first = next(path for path in sorted((world.central / "v1").rglob("*")) if path.is_file() and "Images" in path.parts)
+    first.unlink()
+    ran(verify(world.workspace(), JobContext(), Selection()))
+    assert ran(repair(world.workspace(), JobContext(), Selection(), known=True)).value is not None
+    without(world)
+    shown = status(world)
+    assert "verified" not in shown.headline.lower() or shown.next.action is Action.VERIFY, shown
+    assert shown.next.action is Action.VERIFY, shown

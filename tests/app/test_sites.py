@@ -146,6 +146,8 @@ def test_a_run_that_was_killed_and_an_unattended_one(world: World) -> None:
         db.execute(
             "UPDATE command_history_v2 SET DATETIME = '2099-01-01 00:00:00 UTC' WHERE COMMAND_ID = (SELECT max(COMMAND_ID) FROM command_history_v2)"
         )
+    with world.open() as journal:  # another command since does not end it
+        journal.begin_command("journal update", "", common="", src_paths={}, dest="x")
     last = looked(world).last
     assert last is not None
     assert (last.ending, last.result) == (Ending.UNFINISHED, "Not finished")

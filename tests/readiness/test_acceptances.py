@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from chorus_gui.core.readiness.findings import FileState, Finding, Found
-from chorus_gui.core.readiness.leaks import LeakBook, book_path
+from chorus_gui.core.readiness.leaks import Accepted, LeakBook, book_path
 from chorus_gui.core.readiness.snapshots import Snapshot
 from chorus_gui.core.rules import Pass, built_in
 
@@ -117,3 +117,20 @@ def test_what_an_earlier_version_recorded_holds_if_it_can_be_understood(subjects
     find(journal, "N2", "note_nlp.snippet", FILE)
     with LeakBook(journal) as book:
         assert bool(book.of(FILE, ["N2"])[0]) != still
+
+
+def test_undo_withdraws_what_this_person_accepted_then_and_nothing_of_a_colleague(tmp_path: Path) -> None:
+    """His clock can be ahead, and he can have accepted at the same moment."""
+    journal = tmp_path / "j.db"
+    mine, his = FILE, FILE._replace(path="OMOP/b.csv")
+    find(journal, "P1", "column mrn", mine)
+    find(journal, "P1", "column mrn", his)
+    with LeakBook(journal) as book:
+        now = 1_000_000
+        leak = next(leak for leak in book.leaks(["P1"]) if leak.path == his.path)
+        for number, at_us in enumerate((now, now + 600_000_000)):
+            book.learn([(f"uid{number}", Accepted("P1", "OMOP", his.path, f"{leak.about}{number}", 10, 5, "checked", "ben@there", at_us))])
+        assert book.accept((leak for leak in book.leaks(["P1"]) if leak.path == mine.path), "a test", at_us=now) == 1
+        assert book.withdraw("P1", at_us=now) == 1
+        assert {one.by for one in book.accepted()} == {"ben@there"}
+        assert len(book.accepted()) == 2

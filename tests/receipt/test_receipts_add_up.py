@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from world import World
 
 from chorus_gui.app.folders import receipts_folder
-from chorus_gui.app.receipts import LIST, from_json, make_receipt, save, to_html, to_json, to_text
+from chorus_gui.app.receipts import LIST, from_json, make_receipt, save, save_all, to_html, to_json, to_text
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.job import OutcomeKind
 from chorus_gui.core.model import MODALITIES, Change, ChangeKind, Failure, Item, Level, Proof, Row, Tally
@@ -264,3 +264,22 @@ def test_a_list_that_cannot_be_saved_leaves_no_half_receipt(tmp_path: Path, monk
         save(made, tmp_path / "receipts", log.ways.csv_gz())
     assert list((tmp_path / "receipts").iterdir()) == []
     assert b"'=v1" in gzip.decompress(log.ways.csv_gz()), "no spreadsheet runs it"
+
+
+def test_a_receipt_is_saved_without_its_list_where_there_is_no_space_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.open
+
+    def full(path: Path, *rest: int) -> int:
+        if str(path).endswith(LIST):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(path, *rest)
+
+    log = RunResult("v1")
+    log.prove(Proof(item(1, "Images", 5), "", "", Level.TRANSPORT), "v1")
+    made = make_receipt(CONFIG[0], log, "upload", OutcomeKind.DONE)
+    monkeypatch.setattr(os, "open", full)
+    saved, page = save_all(made, tmp_path / "receipts", log.ways.csv_gz())
+    assert sorted(file.suffix for file in page.parent.iterdir()) == [".html", ".json"]
+    read = from_json(page.with_suffix(".json").read_text("utf-8"))
+    assert read.file_list is None is saved.file_list
+    assert read.notes == ("The list of files could not be saved: No space left on device.",)

@@ -230,6 +230,15 @@ def test_no_run_that_finds_files_missing_says_that_it_is_complete(line: CommandL
     assert any("file repair" in note for note in made.notes)
 
 
+def test_all_wrong_files_are_counted_although_only_the_first_are_kept(
+    line: CommandLine, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.run(version="v1")
+    shutil.rmtree(world.central / "v1")
+    monkeypatch.setattr(completion, "MOST_WRONG", 1)
+    assert "4 files were missing or different in the central store." in line.run("file upload").said
+
+
 def test_a_store_with_md5_is_not_read(tmp_path: Path) -> None:
     world = fill(World(tmp_path))
     store = MemoryStore()

@@ -367,9 +367,9 @@ class LeakBook:
         )
         return [Accepted(*row) for row in rows]
 
-    def accept(self, leaks: Iterable[Leak], reason: str) -> int:
-        """Accept these leaks of these files as they are.  The caller checked the reason.  How many files."""
-        who, now = f"{user_name()}@{socket.gethostname()}", time.time_ns() // 1000
+    def accept(self, leaks: Iterable[Leak], reason: str, *, at_us: int = 0) -> int:
+        """Accept these leaks of these files as they are, at ``at_us`` or now.  The caller checked the reason.  How many files."""
+        who, now = f"{user_name()}@{socket.gethostname()}", at_us or time.time_ns() // 1000
         files = set[tuple[str, str]]()
         with self._changing():
             for one in leaks:
@@ -403,12 +403,12 @@ class LeakBook:
         return [(uid, Accepted(*row)) for uid, *row in self._all(f"SELECT uid, {_COLUMNS} FROM accepted ORDER BY id")]
 
     def withdraw(self, rule: str, paths: Collection[str] = (), *, at_us: int = 0) -> int:
-        """Withdraw what is accepted of a rule, for all files or (``paths``) for these, or (``at_us``) what was accepted at that time; how many."""
+        """Withdraw what is accepted of a rule, for all files or (``paths``) for these, or (``at_us``) what this person accepted here at that time; how many."""
         who, now = f"{user_name()}@{socket.gethostname()}", time.time_ns() // 1000
         chosen = " AND path IN (SELECT value FROM json_each(?))" if paths else ""
         given: tuple[object, ...] = (rule, json.dumps(sorted(paths))) if paths else (rule,)
         if at_us:
-            chosen, given = f"{chosen} AND at_us = ?", (*given, at_us)
+            chosen, given = f"{chosen} AND at_us = ? AND accepted_by = ?", (*given, at_us, who)
         where = f"WHERE rule = ? AND withdrawn_us IS NULL{chosen}"
         with self._changing():
             (count,) = self._db.execute(f"SELECT count(*) FROM (SELECT DISTINCT modality, path FROM accepted {where})", given).fetchone()

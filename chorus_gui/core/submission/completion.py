@@ -95,7 +95,7 @@ class Completed:
     """What became of a version's marker.  ``marker`` None: it was not written, because of ``why``, a sentence.
 
     ``expected``: the reason is known already, because files are pending, failed, or there are none.  ``sha256`` is the marker's.
-    ``written``: by this run.  ``wrong``: the first :data:`MOST_WRONG` files that are missing or different in the central store.
+    ``written``: by this run.  ``wrong``: the first :data:`MOST_WRONG` files that are missing or different in the central store, of ``wrong_files``.
     """
 
     version: str
@@ -105,6 +105,7 @@ class Completed:
     sha256: str = ""
     written: bool = False
     wrong: tuple[Verdict, ...] = ()
+    wrong_files: int = 0
 
 
 def complete_versions(
@@ -186,7 +187,7 @@ def _complete(work: Work, store: GuardedStore, counts: Sequence[VersionCount], a
         check = _Check(work, store, folder, root)
         why = check.run(version, READ_UNASKED if not named else None)
         if why:
-            return Completed(version, why=why, wrong=tuple(check.wrong))
+            return Completed(version, why=why, wrong=tuple(check.wrong), wrong_files=check.wrong_files)
         copy = _journal_copy(work, store, version)
         last = max((count.last_upload or "" for count in counts), default="")
         marker = Marker(
@@ -230,6 +231,7 @@ class _Check:
         self._folder = folder
         self._root = root
         self.wrong: list[Verdict] = []
+        self.wrong_files = 0
         self._unread: list[_Unread] = []
 
     @property
@@ -307,6 +309,7 @@ class _Check:
 
     def _found(self, result: VerifyResult, row: Row, path: str, what: str) -> str:
         """Keep what was found about a file; ``what``."""
+        self.wrong_files += 1
         if len(self.wrong) < MOST_WRONG:
             self.wrong.append(Verdict(row, result, None, path, what))
         return what
