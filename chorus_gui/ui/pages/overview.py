@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from functools import partial
+from typing import NamedTuple
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
@@ -20,7 +21,7 @@ from chorus_gui.app.custody import Choice
 from chorus_gui.app.custody import State as Custody
 from chorus_gui.app.receipts import TITLES
 from chorus_gui.app.site_status import RECOVER, Action, Progress, SiteStatus, Step
-from chorus_gui.app.values import ReceiptFacts
+from chorus_gui.app.values import CustodyFacts, ReceiptFacts
 from chorus_gui.core.model import Grade, Tally
 from chorus_gui.ui import intents, theme, words
 from chorus_gui.ui.in_window import in_window
@@ -89,6 +90,27 @@ def intent_of(step: Step) -> intents.Intent | None:
     }.get(step.action)
 
 
+class Offer(NamedTuple):
+    """What can be decided about the journal: a sentence, what the button beside it says, and what it asks for.  Without a button: only the sentence."""
+
+    text: str
+    action: str = ""
+    intent: intents.Intent | None = None
+
+
+def offers_of(custody: CustodyFacts) -> tuple[Offer, ...]:
+    """All that can be decided; nothing, if nothing has to be."""
+    decide = {Choice.SET_ASIDE: intents.AskSetAside()}
+    made = [Offer(text, OFFERS[Choice(one)], decide.get(Choice(one), intents.Recover(one))) for one, text in custody.offers]
+    if custody.less is not None:
+        made.append(Offer(custody.detail, RECOVER, intents.DecideHistory()))
+    if custody.state in (Custody.LOCKED, Custody.FOREIGN, Custody.CHANGED) and not custody.offers:
+        made.append(Offer(custody.detail, "Check again", intents.Refresh()))
+        if custody.can_unlock:
+            made.append(Offer("If nobody works on it, unlock it with Journal → Unlock. You see first what can go wrong."))
+    return tuple(made)
+
+
 class StepCard(Card):
     """One step."""
 
@@ -131,6 +153,9 @@ class OverviewPage(Page):
         self._offer_rows = column(space=SPACE)
         self._offers.layout().addLayout(self._offer_rows)  # type: ignore[union-attr]
         self._steady = Steady(self._offers)
+        self._offered: tuple[Offer, ...] = ()
+        self._busy = False
+        self._choices: list[tuple[Offer, QWidget]] = []
         self.table = _table()
         self.chart = BarChart("Files by version")
         self._runs = QWidget()
@@ -192,8 +217,7 @@ class OverviewPage(Page):
             card.show()
             card.show_step(view, now=view.progress in (Progress.NOW, Progress.STOPPED))
         fresh = drawn is None or drawn.config is None or drawn.config_file != state.config_file
-        if drawn is None or fresh or drawn.custody is not state.custody or drawn.busy != state.busy:
-            self._steady.soon(partial(self._render_offers, state))
+        self._render_offers(offers_of(state.custody), busy=state.busy, fresh=fresh)
         if drawn is None or drawn.journal is not state.journal or drawn.config is not state.config or painted != self._painted:
             self._render_journal(state)
         if drawn is None or fresh or drawn.receipts is not state.receipts:
@@ -216,7 +240,7 @@ class OverviewPage(Page):
     def _render_faulty(self) -> None:
         for card in self.cards:
             card.hide()
-        self._steady.now(self._offers.hide)
+        self._render_offers((), busy=False, fresh=True)
         self.table.setRowCount(0)
         self.chart.show_bars((), ())
 
@@ -231,36 +255,29 @@ class OverviewPage(Page):
         if self._intent is not None:
             self.intent.emit(self._intent)
 
-    def _render_offers(self, state: SessionState) -> None:
-        custody = state.custody
-        offers = custody.offers
-        stuck = custody.state in (Custody.LOCKED, Custody.FOREIGN, Custody.CHANGED)
+    def _render_offers(self, offers: tuple[Offer, ...], *, busy: bool, fresh: bool) -> None:
+        """``fresh``: of another site, so those that are shown must not be seen any longer."""
+        same, self._offered, self._busy = offers == self._offered, offers, busy
+        if fresh:
+            self._steady.now(partial(self._show_offers, offers))
+        elif not same:
+            self._steady.soon(partial(self._show_offers, offers))
+        self._steady.set_working(self._choices, offers, busy=busy)
+
+    def _show_offers(self, offers: Sequence[Offer]) -> None:
         _clear(self._offer_rows)
-        for choice, text in offers:
-            self._offer_rows.addWidget(self._offer(text, OFFERS[Choice(choice)], lambda choice=choice: self._decide(choice), state.busy))
-        if custody.less is not None:
-            decide = lambda: self.intent.emit(intents.DecideHistory())  # noqa: E731
-            self._offer_rows.addWidget(self._offer(custody.detail, RECOVER, decide, state.busy))
-        if stuck and not offers:
-            self._offer_rows.addWidget(self._offer(custody.detail, "Check again", lambda: self.intent.emit(intents.Refresh()), state.busy))
-            if custody.can_unlock:
-                lines = "If nobody works on it, unlock it with Journal → Unlock. You see first what can go wrong."
-                self._offer_rows.addWidget(label(lines, "muted", wrap=True))
-        self._offers.setVisible(stuck or bool(offers) or custody.less is not None)
+        self._choices = []
+        for offer in offers:
+            self._offer_rows.addWidget(self._offer(offer) if offer.action else label(offer.text, "muted", wrap=True))
+        self._steady.set_working(self._choices, self._offered, busy=self._busy)
+        self._offers.setVisible(bool(offers))
 
-    def _decide(self, choice: str) -> None:
-        if choice == Choice.SET_ASIDE.value:
-            self.intent.emit(intents.AskSetAside())
-        else:
-            self.intent.emit(intents.Recover(choice))
-
-    def _offer(self, text: str, action: str, then: Callable[[], object], busy: bool) -> QWidget:
+    def _offer(self, offer: Offer) -> QWidget:
         made = QWidget()
-        choose = button(action, text)
-        choose.setEnabled(not busy)
-        choose.clicked.connect(lambda: then())  # clicked brings a bool
-        lines = label(text, wrap=True)
-        line = row(lines, choose, space=2 * SPACE)
+        choose = button(offer.action, offer.text)
+        choose.clicked.connect(lambda: self.intent.emit(offer.intent))
+        self._choices.append((offer, choose))
+        line = row(label(offer.text, wrap=True), choose, space=2 * SPACE)
         line.setStretch(0, 1)
         made.setLayout(line)
         return made

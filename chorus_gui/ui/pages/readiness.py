@@ -125,8 +125,10 @@ class ReadinessPage(Page):
 
     def render(self, state: SessionState) -> None:
         """Draw the state."""
-        self._state = state
+        before, self._state = self._state, state
         facts = state.readiness
+        if state.config_file != before.config_file:
+            self._steady.now(partial(self._show_layouts, ""))  # those of another site
         job = self._job()
         self.passes.setVisible(state.config is not None)
         self.passes.show_job(job, facts, why_not_check(state))

@@ -134,6 +134,8 @@ class ReviewPage(Page):
     def render(self, state: SessionState) -> None:
         """Draw the state."""
         before, self._state = self._state, state
+        if state.config_file != before.config_file:
+            self.notices.forget()
         if state.config is not None and state.config is not self._config:
             self._show_config(state.config)
         if state.preferences.theme != before.preferences.theme:

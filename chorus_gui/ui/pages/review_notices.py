@@ -44,14 +44,21 @@ class Notices(QWidget):
         self._views: Sequence[NoticeView] = ()
         self._busy = self._compact = self._unfolded = False
         self._more: QPushButton | None = None
+        self._acts: list[tuple[NoticeView, QPushButton]] = []
         self._steady = Steady(self)
         self.hide()
 
     def show_notices(self, views: Sequence[NoticeView], *, busy: bool) -> None:
         """Show these; while a job runs, their buttons are disabled."""
-        if (views, busy) != (self._views, self._busy):
-            self._views, self._busy = views, busy
+        same, self._views, self._busy = list(views) == list(self._views), views, busy
+        self._steady.set_working(self._acts, views, busy=busy)
+        if not same:
             self._steady.soon(self._draw)
+
+    def forget(self) -> None:
+        """Another site is shown: nothing of the one before may be seen or selected."""
+        self._views = ()
+        self._steady.now(self._draw)
 
     def set_compact(self, *, compact: bool) -> None:
         """Of several, show one, where there is little space."""
@@ -60,7 +67,7 @@ class Notices(QWidget):
             self._steady.now(self._draw)
 
     def _draw(self) -> None:
-        self._more = None
+        self._more, self._acts = None, []
         while (item := self._column.takeAt(0)) is not None:
             if (widget := item.widget()) is not None:
                 widget.hide()
@@ -72,6 +79,7 @@ class Notices(QWidget):
             self._column.addWidget(self._notice(view))
         for number, view in enumerate(views[:1] if fold and not self._unfolded else views):
             self._column.addWidget(self._notice(view, more=len(others) - 1 if fold and number == 0 else 0))
+        self._steady.set_working(self._acts, self._views, busy=self._busy)
         self.setVisible(bool(self._views))
 
     def _fold(self) -> None:
@@ -89,7 +97,7 @@ class Notices(QWidget):
         layout.setStretch(0, 1)
         if view.action:
             act = button(view.action, view.tip)
-            act.setEnabled(not self._busy)
+            self._acts.append((view, act))
             act.clicked.connect(lambda: self.acted.emit(view))
             layout.addWidget(act)
         if more:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 from PySide6.QtCore import QElapsedTimer, QEvent, QObject, Qt, QTimer
 from PySide6.QtGui import QGuiApplication
@@ -51,9 +51,18 @@ class Steady(QObject):
 
     def now(self, change: Callable[[], None]) -> None:
         """Make it at once: everything moves anyway, or the person asked for it."""
+        self._watch()
         self._change = None
         self._timer.stop()
         change()
+
+    def set_working(self, buttons: Iterable[tuple[object, QWidget]], wanted: Sequence[object], *, busy: bool) -> None:
+        """Each button with its row: it works while its row is wanted and no job runs.  That never waits: a row that is shown only because the
+        mouse moves must not do what is no longer offered, and a second click must not do it twice.
+        """
+        self._watch()
+        for its_row, one in buttons:
+            one.setEnabled(not busy and its_row in wanted)
 
     def _watch(self) -> None:
         handle = self._owner.window().windowHandle()
