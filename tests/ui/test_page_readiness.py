@@ -180,6 +180,36 @@ def test_an_acceptance_is_undone_and_no_other_one(qtbot: QtBot, session: Session
     assert not session.state.undo.steps
 
 
+def test_what_was_held_back_is_not_undone_here_and_what_is_undone_is_said(qtbot: QtBot, session: Session, page: ReadinessPage) -> None:
+    """Nobody sees on this page what was held back: Ctrl+Z releases nothing.  The line next to the filters moves nothing."""
+    run_job(qtbot, session, intents.Scan())
+    choose(page, "P1")
+    places = lambda: [(one.y(), one.height()) for one in (page.severity, page.splitter)]  # noqa: E731
+    QApplication.processEvents()
+    before, asked = places(), list[intents.Intent]()
+    page.intent.connect(asked.append)
+    run_job(qtbot, session, intents.HoldBackPatient("1002", "consent withdrawn"))
+    page.window().activateWindow()
+    qtbot.waitActive(page.window())
+    qtbot.keyClick(page, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert asked == []
+    assert page.undo.isHidden()
+    with session.workspace().holds() as kept:
+        assert [hold.patient_id for hold in kept.all()] == ["1002"]
+    run_job(qtbot, session, readiness_intents.AcceptLeaks("P1", "a phantom"))
+    QApplication.processEvents()
+    assert page.undo.said.full == "Accepted rule P1 for 1 file."
+    assert page.undo.button.isVisible()
+    assert places() == before
+    with qtbot.waitSignal(session.ended, timeout=20_000):
+        page.undo.button.click()
+    settle(qtbot, session)
+    assert page.undo.said.full == "Undone: Accepted rule P1 for 1 file."
+    assert not page.undo.button.isVisible(), "what was before is a hold"
+    QApplication.processEvents()
+    assert places() == before
+
+
 def undo_with_a_key(qtbot: QtBot, session: Session, page: ReadinessPage) -> None:
     page.window().activateWindow()
     qtbot.waitActive(page.window())

@@ -17,8 +17,9 @@ from chorus_gui.ui import hold_intents, intents, readiness_intents, words
 from chorus_gui.ui.models.rows import RowsModel
 from chorus_gui.ui.pages import Page, Services
 from chorus_gui.ui.pages.readiness_parts import COLUMNS, SEVERITIES, PassesCard, RulePane
+from chorus_gui.ui.pages.review_parts import UndoLine
 from chorus_gui.ui.shown import plain_text
-from chorus_gui.ui.state import JobKind, JobProgress, JobView, SessionState
+from chorus_gui.ui.state import JobKind, JobProgress, JobView, SessionState, UndoList
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import Card, EmptyState, button, column, label, row, set_grade
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog, Question, ReasonDialog
@@ -58,6 +59,7 @@ class ReadinessPage(Page):
         self.modality.setAccessibleName("Modality")
         self.modality.setToolTip("Show only the findings of one modality")
         self.shown = label("", "muted")
+        self.undo = UndoLine()
         self.model: RowsModel[RuleLine] = RowsModel(COLUMNS, self)
         self.table = table(self.model, "Findings, rule by rule", stretch=2)
         sortable(self.table)
@@ -83,7 +85,12 @@ class ReadinessPage(Page):
         )
         head = row(column(label("Readiness", "title"), self.lead, space=SPACE // 2), 2 * SPACE, self.look, self.export)
         head.setStretch(0, 1)
-        tools = row(self.severity, self.modality, self.shown, None)
+        tools = row(self.severity, self.modality, self.shown, SPACE, self.undo, None)
+        tools.setStretch(4, 20)
+        for one in (self.undo, self.undo.button):  # nothing moves when they come
+            policy = one.sizePolicy()
+            policy.setRetainSizeWhenHidden(True)
+            one.setSizePolicy(policy)
         pane = Card(column(self.rule, margins=(2 * SPACE, SPACE, 2 * SPACE, SPACE + 4)))
         self.splitter = QSplitter(Qt.Orientation.Vertical)
         self.splitter.addWidget(self.table)
@@ -119,6 +126,7 @@ class ReadinessPage(Page):
         self.rule.look.connect(self._look_at_images)
         self.export.clicked.connect(self._export)
         self.empty.acted.connect(self._act)
+        self.undo.undo.connect(self._undo)
         QShortcut(QKeySequence(QKeySequence.StandardKey.Undo), self, self._undo)
 
     # --- rendering --------------------------------------------------------------------------------------------------
@@ -144,6 +152,7 @@ class ReadinessPage(Page):
             self._drawn = (facts, state.config is None, job is None)
             self._show(state, facts, checking=job is not None)
         self._show_rule()
+        self.undo.show_undo(undo_of(state), busy=state.busy)
 
     def _show_layouts(self, text: str) -> None:
         self.layouts.setVisible(bool(text))
@@ -255,7 +264,7 @@ class ReadinessPage(Page):
         ConfirmDialog(self, question, lambda: self.intent.emit(readiness_intents.WithdrawLeaks(line.rule))).open()
 
     def _undo(self) -> None:
-        if self._state.config is not None and not self._state.busy:
+        if self._state.config is not None and not self._state.busy and undo_of(self._state).steps:
             self.intent.emit(hold_intents.UndoHold())
 
     def _look_at_images(self) -> None:
@@ -274,6 +283,12 @@ class ReadinessPage(Page):
             if not file.suffix:
                 file = file.with_suffix(".html" if "html" in kind else ".csv")
             self.intent.emit(readiness_intents.ExportReadiness(file))
+
+
+def undo_of(state: SessionState) -> UndoList:
+    """What this page can undo: what was accepted, if nothing was held back or released since.  Review says that, and undoes it."""
+    steps, said = state.undo.steps, state.undo.said
+    return UndoList(steps if steps and steps[-1].accepted is not None else (), said)
 
 
 def why_not_check(state: SessionState) -> str:
