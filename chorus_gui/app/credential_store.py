@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,13 +12,13 @@ from chorus_gui.core.config import keychain
 from chorus_gui.core.config.credentials import AuthMode, AwsKeys, Certificate, Credentials, GoogleKeys, MicrosoftLogin, Origin
 from chorus_gui.core.config.report_keys import PASSWORD_VARIABLE
 from chorus_gui.core.errors import UsageError
-from chorus_gui.core.folders import remove_file
 
 if TYPE_CHECKING:
     from chorus_gui.core.config.credentials import AccessKey
+    from chorus_gui.core.config.keeping import Kept
     from chorus_gui.core.config.model import Config, MailSettings
     from chorus_gui.core.config.save import ConfigDocument
-    from chorus_gui.core.config.token_store import Kept, SecretKind
+    from chorus_gui.core.config.token_store import SecretKind
 
 __all__ = [
     "REPORT",
@@ -72,7 +71,7 @@ def place_credentials(file: Path) -> list[PlaceCredential]:
     found += [PlaceCredential(one.where, one.entry, one.origin) for one in key_holders(document)]
     mail = _mail_of(document)
     if mail is not None and mail.user:
-        found.append(PlaceCredential(REPORT, mail.entry, _mail_origin(document, mail)))
+        found.append(PlaceCredential(REPORT, mail.entry, _mail_origin(mail)))
     return found
 
 
@@ -82,34 +81,28 @@ def _mail_of(document: ConfigDocument) -> MailSettings | None:
     return check(document.text, document.path).report.mail
 
 
-def _mail_origin(document: ConfigDocument, mail: MailSettings) -> str:
+def _mail_origin(mail: MailSettings) -> str:
     what = "the password at the mail server"
     if mail.password:
-        return f"{what}, from {'the file' if document.get(_MAIL_KEY) else 'the environment'}"
-    return f"{what}, from {title()}" if keychain.read(mail.entry) else f"{what}, but it is missing"
+        return f"{what}, from {'the file' if mail.origin is Origin.FILE else 'the environment'}"
+    try:
+        return f"{what}, from {title()}" if keychain.read(mail.entry) else f"{what}, but it is missing"
+    except keychain.KeychainError as error:
+        return f"{what}, but it is missing: {error.what.rstrip('.')}"
 
 
-def keep_access_key(file: Path, keys: AccessKey, place: str = "", *, hmac: bool | None = None) -> tuple[str, ...]:
-    """Keep a new access key for ``place``; its entries.  ``hmac`` as, and raises as, :func:`~chorus_gui.core.config.aws_store.put_keys`."""
+def keep_access_key(file: Path, keys: AccessKey, place: str = "", *, hmac: bool | None = None) -> Kept:
+    """Keep a new access key for ``place``.  ``hmac`` as, and raises as, :func:`~chorus_gui.core.config.aws_store.put_keys`."""
     from chorus_gui.core.config.aws_store import put_keys
 
     return put_keys(document_of(file), keys, place, hmac=hmac)
 
 
 def move_tokens(file: Path) -> Kept:
-    """Move every secret from a configuration file into the credential store.
+    """Move every secret from a configuration file into the credential store.  Raises as :func:`~chorus_gui.core.config.token_store.move`."""
+    from chorus_gui.core.config.token_store import move
 
-    Raises as :func:`~chorus_gui.core.config.token_store.move` and :func:`~chorus_gui.core.config.aws_store.move_keys`.
-    """
-    from chorus_gui.core.config.aws_store import move_keys
-    from chorus_gui.core.config.token_store import Kept, has_tokens, move
-
-    document = document_of(file)
-    entries = (*move_keys(document), *_move_mail_password(document))
-    if entries and not has_tokens(document):
-        return Kept(entries)
-    kept = move(document)
-    return Kept((*entries, *kept.entries), kept.remains)
+    return move(document_of(file), _mail_password_out)
 
 
 def keep_token(file: Path, token: str, place: str = "", *, kind: SecretKind | None = None) -> Kept:
@@ -123,7 +116,6 @@ def keep_token(file: Path, token: str, place: str = "", *, kind: SecretKind | No
 
 
 _MAIL_KEY = "report.smtp_password"
-_MAIL_OTHERWISE = "Set the environment variable CHORUS_UPLOAD_SMTP_PASSWORD."
 REPORT = "report"
 """The place whose credential is the password at the mail server."""
 
@@ -131,28 +123,24 @@ REPORT = "report"
 def keep_mail_password(file: Path, password: str) -> str:
     """Keep the password at the mail server; its entry.  Raises :class:`ConfigError`, :class:`UsageError`, :class:`~.keychain.KeychainError`."""
     mail = _mail(file)
-    keychain.write_password(mail.entry, password, _MAIL_OTHERWISE)
+    keychain.write(mail.entry, password)
     return mail.entry
 
 
-def _move_mail_password(document: ConfigDocument) -> tuple[str, ...]:
-    """Its entry, none if the file has no such password that is used.  File and store are unchanged if it cannot be stored."""
+def _mail_password_out(document: ConfigDocument) -> dict[str, str]:
+    """Take a password that is used out of the text; what the store must have."""
     mail = _mail_of(document)
-    if mail is None or not mail.user or not document.get(_MAIL_KEY):
-        return ()
+    if mail is None or not mail.user or not mail.password or mail.origin is not Origin.FILE:
+        return {}
     if os.environ.get(PASSWORD_VARIABLE, "").strip():
         raise UsageError(
             f"The environment variable {PASSWORD_VARIABLE} would be used instead of the credential store.",
-            meaning="The password at the mail server was not moved.",
+            meaning="Nothing was changed.",
             remedy=f"Remove {PASSWORD_VARIABLE}, then try again.",
         )
-    keychain.write_password(mail.entry, str(document.get(_MAIL_KEY)).strip(), _MAIL_OTHERWISE)
+    password = str(document.get(_MAIL_KEY)).strip()
     document.remove(_MAIL_KEY)
-    document.save(keep_previous=False)
-    with suppress(OSError):
-        if document.backup.exists() and b"smtp_password" in document.backup.read_bytes():
-            remove_file(document.backup)
-    return (mail.entry,)
+    return {mail.entry: password}
 
 
 def delete_mail_password(file: Path) -> str:
@@ -210,7 +198,7 @@ def has_secrets(config: Config | None) -> bool:
         if given.mode is not AuthMode.NONE and getattr(given, "origin", None) is Origin.FILE and _has_secret(given):
             return True
     mail = config.report.mail if config else None
-    return mail is not None and bool(mail.user) and bool(mail.password)
+    return mail is not None and bool(mail.user) and bool(mail.password) and mail.origin is Origin.FILE
 
 
 def _has_secret(given: Credentials) -> bool:

@@ -142,13 +142,11 @@ def _piped(report: Report, file: Path, place: str, using: Uses) -> Status:
 
 
 def _keep(report: Report, file: Path, place: str, kind: NewCredential | None, keys: AccessKey) -> Status:
-    from chorus_gui.app.credential_store import keep_access_key, keep_token, title
+    from chorus_gui.app.credential_store import keep_access_key, keep_token
     from chorus_gui.app.new_credential import NewCredential, stored_kind
 
     if kind in (NewCredential.ACCESS_KEY, NewCredential.HMAC_KEY):
-        entries = keep_access_key(file, keys, place, hmac=kind is NewCredential.HMAC_KEY)
-        report.say(f"Kept in {title()} for this user: {', '.join(entries)}.")
-        return Status.DONE
+        return _print_result(report, keep_access_key(file, keys, place, hmac=kind is NewCredential.HMAC_KEY))
     return _print_result(report, keep_token(file, keys.secret, place, kind=stored_kind(kind) if kind is not None else None))
 
 

@@ -16,9 +16,10 @@ from chorus_gui.app.renewal import save_credential, where_kept
 from chorus_gui.cli.main import main
 from chorus_gui.core.config import keychain
 from chorus_gui.core.config.credentials import AccountKey, AuthMode, Credentials, NoCredentials, Origin, Sas
+from chorus_gui.core.config.keeping import Kept
 from chorus_gui.core.config.load import check, load
 from chorus_gui.core.config.save import ConfigDocument
-from chorus_gui.core.config.token_store import Kept, move, put
+from chorus_gui.core.config.token_store import move, put
 from chorus_gui.core.errors import UsageError
 
 KEY, SECOND = (base64.b64encode(bytes(range(at, at + 64))).decode() for at in (1, 101))

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from keyringworld import MemoryKeyring, using
 
-from chorus_gui.core.config import aws_store
-from chorus_gui.core.config.aws_store import delete_keys, key_holders, move_keys, put_keys, replace_keys
+from chorus_gui.core.config import keychain
+from chorus_gui.core.config.aws_store import delete_keys, key_holders, put_keys, replace_keys
 from chorus_gui.core.config.credentials import AccessKey, AwsKeys, Origin, Secret
 from chorus_gui.core.config.keychain import KeychainError
 from chorus_gui.core.config.load import check, load
 from chorus_gui.core.config.save import ConfigDocument
+from chorus_gui.core.config.token_store import move
 from chorus_gui.core.errors import UsageError
 
 SECRET, TOKEN = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "FwoGZXIvYXdzEXAMPLETOKEN=="
@@ -52,7 +53,7 @@ def keys_of(document: ConfigDocument) -> AwsKeys:
 def test_a_key_moves_and_the_file_means_the_same(document: ConfigDocument, store: MemoryKeyring) -> None:
     assert keys_of(document) == OLD
     document.backup.write_text(document.text, "utf-8")
-    assert move_keys(document, environ={}) == ("aws/AKIAOLD", "aws/AKIAOLD/session")
+    assert move(document, environ={}).entries == ("aws/AKIAOLD", "aws/AKIAOLD/session")
     assert store.kept == {"aws/AKIAOLD": SECRET, "aws/AKIAOLD/session": TOKEN}
     text = document.path.read_text("utf-8")
     assert SECRET not in text
@@ -62,7 +63,8 @@ def test_a_key_moves_and_the_file_means_the_same(document: ConfigDocument, store
     assert not document.backup.exists(), "a copy with the secret does not stay"
     assert keys_of(document) == OLD
     assert keys_of(document).origin is Origin.STORE
-    assert move_keys(ConfigDocument.open(document.path), environ={}) == ()
+    with pytest.raises(UsageError, match="no credential to move"):
+        move(ConfigDocument.open(document.path), environ={})
     assert key_holders(document, environ={})[-1].origin.startswith("a temporary access key, from ")
 
 
@@ -78,7 +80,7 @@ def test_a_key_that_cannot_be_stored_stays_in_the_file(document: ConfigDocument,
     before = document.path.read_bytes()
     for keyring in using(Half()):
         with pytest.raises(KeychainError, match="Could not store"):
-            move_keys(document, environ={})
+            move(document, environ={})
         assert keyring.kept == {}, "what was stored before is gone again"
     assert document.path.read_bytes() == before
     del monkeypatch
@@ -89,7 +91,7 @@ def test_a_new_key_replaces_the_old_one_where_that_is(document: ConfigDocument, 
     assert "Images" in places
     assert keys_of(document) == AwsKeys("AKIANEW", Secret("another/secret"), Secret("another=token"))
     assert store.kept == {}, "it was in the file, so it stays there"
-    move_keys(ConfigDocument.open(document.path), environ={})
+    move(ConfigDocument.open(document.path), environ={})
     newest = AccessKey("AKIANEWEST", "third")
     replace_keys(ConfigDocument.open(document.path), "Images", newest, environ={})
     assert store.kept == {"aws/AKIANEWEST": "third"}, "the old one is of no use any longer"
@@ -98,7 +100,7 @@ def test_a_new_key_replaces_the_old_one_where_that_is(document: ConfigDocument, 
 
 
 def test_a_key_that_is_put_into_the_store_leaves_the_file(document: ConfigDocument, store: MemoryKeyring) -> None:
-    assert put_keys(document, AccessKey("", "fresh"), environ={}) == ("aws/AKIAOLD",)
+    assert put_keys(document, AccessKey("", "fresh"), environ={}).entries == ("aws/AKIAOLD",)
     assert keys_of(document) == AwsKeys("AKIAOLD", Secret("fresh"))
     assert SECRET not in document.path.read_text("utf-8")
     assert delete_keys(ConfigDocument.open(document.path), environ={}) == ("aws/AKIAOLD",)
@@ -121,7 +123,7 @@ def test_what_is_no_key_changes_nothing(document: ConfigDocument, store: MemoryK
 def test_a_variable_that_would_be_used_instead_is_named(document: ConfigDocument, store: MemoryKeyring) -> None:
     """A profile in the file makes no difference; a variable is only used if the file has none of the three keys."""
     environ = {"AWS_SECRET_ACCESS_KEY": "other", "AWS_ACCESS_KEY_ID": "OTHER"}
-    assert move_keys(document, environ=environ)
+    assert move(document, environ=environ)
     found = load(document.path, environ=environ).sites["Images"].place.credentials
     assert found == OLD
     assert store.kept
@@ -134,7 +136,7 @@ def test_two_secrets_of_one_key_are_not_mixed_up(tmp_path: Path, store: MemoryKe
     )
     file.write_text(FILES["nested"] + KEYS + other, "utf-8")
     with pytest.raises(UsageError, match="two different secrets"):
-        move_keys(ConfigDocument.open(file), environ={})
+        move(ConfigDocument.open(file), environ={})
     with pytest.raises(UsageError, match="No modality in Amazon S3"):
         put_keys(ConfigDocument.open(file), NEW, "Waveforms", environ={})
     with pytest.raises(UsageError, match="several access keys"):
@@ -145,8 +147,8 @@ def test_two_secrets_of_one_key_are_not_mixed_up(tmp_path: Path, store: MemoryKe
 
 def test_no_secret_is_in_an_error(document: ConfigDocument, store: MemoryKeyring, monkeypatch: pytest.MonkeyPatch) -> None:
     del store
-    monkeypatch.setattr(aws_store, "_store", lambda *_: (_ for _ in ()).throw(KeychainError("It did not answer.")))
+    monkeypatch.setattr(keychain, "write", lambda *_: (_ for _ in ()).throw(KeychainError("It did not answer.")))
     with pytest.raises(KeychainError) as caught:
-        move_keys(document, environ={})
+        move(document, environ={})
     assert SECRET not in repr(caught.value)
     assert SECRET in document.path.read_text("utf-8")

@@ -12,11 +12,12 @@ from keyringworld import MemoryKeyring, using
 from chorus_gui.app.credential_store import keep_access_key, move_tokens, place_credentials
 from chorus_gui.app.new_credential import NewCredential, uses
 from chorus_gui.cli.main import main
-from chorus_gui.core.config.aws_store import delete_keys, key_holders, move_keys, put_keys, replace_keys
+from chorus_gui.core.config.aws_store import delete_keys, key_holders, put_keys, replace_keys
 from chorus_gui.core.config.credentials import AccessKey, GoogleKeys, Origin, Secret
 from chorus_gui.core.config.keychain import KeychainError
 from chorus_gui.core.config.load import check, load
 from chorus_gui.core.config.save import ConfigDocument
+from chorus_gui.core.config.token_store import move
 from chorus_gui.core.errors import UsageError
 
 SECRET = "bGoa+V7g/yqDXvKRqq+JTFn4uQZbPiQJo4pf9RzJ"
@@ -52,7 +53,7 @@ def keys_of(document: ConfigDocument) -> GoogleKeys:
 def test_a_key_moves_and_the_file_means_the_same(document: ConfigDocument, store: MemoryKeyring) -> None:
     before = keys_of(document)
     document.backup.write_text(document.text, "utf-8")
-    assert move_keys(document, environ={}) == ("google/GOOGOLD",)
+    assert move(document, environ={}).entries == ("google/GOOGOLD",)
     assert store.kept == {"google/GOOGOLD": SECRET}
     text = document.path.read_text("utf-8")
     assert SECRET not in text
@@ -63,21 +64,22 @@ def test_a_key_moves_and_the_file_means_the_same(document: ConfigDocument, store
     assert keys_of(document).origin is Origin.STORE
     assert keys_of(document).s3.origin is Origin.STORE
     assert key_holders(document, environ={})[-1].origin.startswith("an HMAC key, from ")
-    assert move_keys(ConfigDocument.open(document.path), environ={}) == ()
+    with pytest.raises(UsageError, match="no credential to move"):
+        move(ConfigDocument.open(document.path), environ={})
 
 
 def test_a_new_key_replaces_the_old_one_where_that_is(document: ConfigDocument, store: MemoryKeyring) -> None:
     assert replace_keys(document, "Images", AccessKey("GOOGNEW", "second"), environ={}) == ("Images",)
     assert (keys_of(document).hmac_id, keys_of(document).hmac_secret) == ("GOOGNEW", Secret("second"))
     assert store.kept == {}, "it was in the file, so it stays there"
-    move_keys(ConfigDocument.open(document.path), environ={})
+    move(ConfigDocument.open(document.path), environ={})
     replace_keys(ConfigDocument.open(document.path), "Images", AccessKey("GOOGNEWEST", "third"), environ={})
     assert store.kept == {"google/GOOGNEWEST": "third"}, "the old one is of no use any longer"
     assert "third" not in document.path.read_text("utf-8")
 
 
 def test_a_key_in_the_store_that_is_gone_is_a_fault_with_a_command(document: ConfigDocument, store: MemoryKeyring) -> None:
-    assert put_keys(document, AccessKey("", "fresh"), environ={}) == ("google/GOOGOLD",)
+    assert put_keys(document, AccessKey("", "fresh"), environ={}).entries == ("google/GOOGOLD",)
     assert delete_keys(ConfigDocument.open(document.path), environ={}) == ("google/GOOGOLD",)
     assert store.kept == {}
     checked = check(document.path.read_text("utf-8"), document.path, environ={})
@@ -96,7 +98,7 @@ def test_what_is_no_key_changes_nothing(document: ConfigDocument, store: MemoryK
 
 def test_a_variable_does_not_win_over_a_key_in_the_store(document: ConfigDocument, store: MemoryKeyring) -> None:
     environ = {"GOOGLE_HMAC_ACCESS_ID": "GOOGENV", "GOOGLE_HMAC_SECRET": "other"}
-    move_keys(document, environ=environ)
+    move(document, environ=environ)
     assert store.kept == {"google/GOOGOLD": SECRET}
     assert load(document.path, environ=environ).sites["Images"].place.credentials == GoogleKeys("", "GOOGOLD", Secret(SECRET))
 
@@ -106,9 +108,9 @@ def test_a_store_that_does_not_answer_is_named(document: ConfigDocument) -> None
         def get_password(self, service: str, username: str) -> str | None:
             raise OSError("locked")
 
-    move = next(using(MemoryKeyring()))
-    move_keys(document, environ={})
-    assert move.kept
+    kept = next(using(MemoryKeyring()))
+    move(document, environ={})
+    assert kept.kept
     for _ in using(Locked()):
         checked = check(document.path.read_text("utf-8"), document.path, environ={})
         assert any(fault.key.endswith("google_hmac_secret") for fault in checked.faults)

@@ -18,9 +18,10 @@ from chorus_gui.app.doctor.model import Case
 from chorus_gui.cli.main import main
 from chorus_gui.core.config import keychain
 from chorus_gui.core.config.credentials import MicrosoftLogin, Origin, Sas
+from chorus_gui.core.config.keeping import Kept
 from chorus_gui.core.config.load import load, loads
 from chorus_gui.core.config.save import ConfigDocument
-from chorus_gui.core.config.token_store import Kept, move, place_tokens, put
+from chorus_gui.core.config.token_store import move, place_tokens, put
 from chorus_gui.core.errors import ConfigError, UsageError
 
 TOKEN = "sv=2025-01-05&se=2099-01-01T00%3A00%3A00Z&sr=c&sp=racwdl&sig=one%2Fsecret%3D"
@@ -305,7 +306,7 @@ def test_a_previous_state_that_cannot_be_removed_is_told(
     def held(file: Path) -> None:
         raise PermissionError(13, "held", str(file))
 
-    monkeypatch.setattr("chorus_gui.core.config.token_store.remove_file", held)
+    monkeypatch.setattr("chorus_gui.core.config.keeping.remove_file", held)
     assert "config.toml.bak” still has a SAS token" in move(document, environ={}).remains[0]
 
 

@@ -15,15 +15,14 @@ from dataclasses import dataclass, replace
 
 from chorus_gui.core.config import keychain
 from chorus_gui.core.config.credentials import AccessKey, AwsKeys, GoogleKeys, Origin, Secret
+from chorus_gui.core.config.keeping import Kept, keep
 from chorus_gui.core.config.keys import CREDENTIALS, KEYS
 from chorus_gui.core.config.load import check, loads, parse
 from chorus_gui.core.config.model import PlaceKind
 from chorus_gui.core.config.reading import Findings, Reading, detect_layout
 from chorus_gui.core.config.save import ConfigDocument
 from chorus_gui.core.errors import ChorusError, UsageError
-from chorus_gui.core.folders import remove_file
 
-_OTHERWISE = "Leave the access key in the configuration file, or use a profile of the AWS tools or a file with Google credentials."
 _VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _TEXT = re.compile(r"[!#-&(-~]+")
 
@@ -125,24 +124,23 @@ def _secret(text: str) -> Secret | None:
     return Secret(text) if text else None
 
 
-def move_keys(document: ConfigDocument, *, environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
-    """Keep the secrets of access keys that the file has in the credential store, and save the file without them; their entries, none if it has none.
+def keys_out(document: ConfigDocument, *, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Take the secrets of access keys that are used out of the text; what the store must have, none if there is none.
 
-    The file's previous state is not kept.  Raises :class:`UsageError` if they could not be told apart in the store, and
-    :class:`~chorus_gui.core.config.keychain.KeychainError` if they cannot be stored; file and store are then unchanged.
+    Raises :class:`UsageError` if they could not be told apart in the store.
     """
     before = key_holders(document, environ=environ)
     moved = [(holder.table, holder.written) for holder in before if holder.written is not None and _is(holder.keys, holder.written)]
-    return _keep(document, moved, environ) if moved else ()
+    return _out(document, moved, environ)
 
 
 def put_keys(
     document: ConfigDocument, keys: AccessKey, where: str = "", *, hmac: bool | None = None, environ: Mapping[str, str] = os.environ
-) -> tuple[str, ...]:
-    """Keep a new access key for ``where`` (a modality), or for all that have the same one, in the credential store; its entries.
+) -> Kept:
+    """Keep a new access key for ``where`` (a modality), or for all that have the same one, in the credential store.
 
     ``keys.key_id`` "": that of the file.  ``hmac``: it is an HMAC key of Google, or an access key of AWS; None if that does not matter.
-    Raises as :func:`move_keys`, and :class:`UsageError` for another text than a key, and if several modalities can be meant.
+    Raises as :func:`~.keeping.keep`, and :class:`UsageError` for another text than a key, and if several modalities can be meant.
     """
     holders = key_holders(document, environ=environ)
     chosen = [holder for holder in holders if where in ("", holder.where) and hmac in (None, holder.google is not None)]
@@ -156,7 +154,7 @@ def put_keys(
         raise UsageError("The configuration uses several access keys.", remedy=f"Add --place to choose one: {_names(holders)}.")
     first = chosen[0]
     keys = _checked(keys if keys.key_id else replace(keys, key_id=first.keys.key_id), first.table)
-    return _keep(document, [(first.table, keys)], environ)
+    return keep(document, lambda document: _out(document, [(first.table, keys)], environ))
 
 
 def replace_keys(document: ConfigDocument, where: str, keys: AccessKey, *, environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
@@ -171,7 +169,7 @@ def replace_keys(document: ConfigDocument, where: str, keys: AccessKey, *, envir
     keys = _checked(keys if keys.key_id else replace(keys, key_id=holder.keys.key_id), holder.table)
     same = [found for found in holders if found.keys == holder.keys]
     if holder.keys.origin is Origin.STORE:
-        _keep(document, [(found.table, keys) for found in same], environ)
+        keep(document, lambda document: _out(document, [(found.table, keys) for found in same], environ))
         if holder.keys.key_id not in {found.keys.key_id for found in key_holders(document, environ=environ)}:
             with suppress(ChorusError):
                 _forget(holder.table, holder.keys.key_id)
@@ -195,8 +193,8 @@ def _forget(table: Table, key_id: str) -> None:
         keychain.delete(entry)
 
 
-def _keep(document: ConfigDocument, new: Iterable[tuple[Table, AccessKey]], environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Write the store, then the file: its tables get the access key's ID, and lose the secrets."""
+def _out(document: ConfigDocument, new: Iterable[tuple[Table, AccessKey]], environ: Mapping[str, str]) -> dict[str, str]:
+    """Take the secrets out of these tables, which get the access key's ID; what the store must have."""
     tables = dict(new)
     entries: dict[str, str] = {}
     for table, keys in tables.items():
@@ -207,33 +205,12 @@ def _keep(document: ConfigDocument, new: Iterable[tuple[Table, AccessKey]], envi
                     meaning="Nothing was changed.",
                     remedy="Remove the wrong one from the file.",
                 )
-    text, earlier = document.text, {entry: keychain.read(entry) for entry in entries}
-    try:
-        for table, keys in tables.items():
-            _take_out(document, table, keys.key_id)
-        after = key_holders(document, environ=environ, kept=lambda name: entries[name] if name in entries else keychain.read(name))
-        if not all(_is(holder.keys, tables[holder.table]) for holder in after if holder.table in tables):
-            raise _other_meaning(environ)
-        for entry, secret in entries.items():
-            _store(entry, secret)
-        if document.text != text:
-            document.save(keep_previous=False)
-            _remove_copy(document)
-    except BaseException:
-        document.text = text
-        for entry, secret in earlier.items():
-            with suppress(ChorusError):
-                if keychain.read(entry) != secret:
-                    _store(entry, secret)
-        raise
-    return tuple(entry for entry, secret in entries.items() if secret)
-
-
-def _store(entry: str, secret: str) -> None:
-    if secret:
-        keychain.write_password(entry, secret, _OTHERWISE)
-    else:
-        keychain.delete(entry)
+    for table, keys in tables.items():
+        _take_out(document, table, keys.key_id)
+    after = key_holders(document, environ=environ, kept=lambda name: entries[name] if name in entries else keychain.read(name))
+    if not all(_is(holder.keys, tables[holder.table]) for holder in after if holder.table in tables):
+        raise _other_meaning(environ)
+    return entries
 
 
 def _take_out(document: ConfigDocument, table: Table, key_id: str) -> None:
@@ -279,11 +256,3 @@ def _other_meaning(environ: Mapping[str, str]) -> UsageError:
     return UsageError(
         why, meaning="Nothing was changed.", remedy=f"Remove {names[0]}, then try again." if names else "Edit the file by hand."
     )
-
-
-def _remove_copy(document: ConfigDocument) -> None:
-    """A previous state with a secret in it must not stay beside the file."""
-    previous = document.backup
-    with suppress(OSError):
-        if previous.exists() and any(name.encode() in previous.read_bytes() for _, *names in _PARTS.values() for name in names):
-            remove_file(previous)

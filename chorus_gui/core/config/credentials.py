@@ -131,13 +131,23 @@ class Certificate:
 
 
 def is_locked(certificate: str) -> bool:
-    """A certificate's file needs a password, as far as that can be known without one: it is PFX, or its key is encrypted.  True if it cannot be read now."""
+    """A certificate's file needs a password: its key is encrypted, or it is PFX and does not open without one.  True if it cannot be read now."""
     try:
         with Path(certificate).open("rb") as stream:
             data = stream.read(_CERTIFICATE_BYTES)
     except (OSError, ValueError):
         return True
-    return b"-----BEGIN" not in data or b"ENCRYPTED" in data
+    return b"ENCRYPTED" in data if b"-----BEGIN" in data else not _opens(data)
+
+
+def _opens(pfx: bytes) -> bool:
+    from cryptography.hazmat.primitives.serialization import pkcs12
+
+    try:
+        pkcs12.load_key_and_certificates(pfx, None)
+    except Exception:  # noqa: BLE001 - the library raises what it likes for what others wrote
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,13 +151,14 @@ def checked_key(text: str) -> str:
 
 
 def write(name: str, secret: str) -> None:
-    """Store a SAS token, or under the name of an account a key, or under that of a client ID a password; it replaces the previous one.
+    """Store a secret under the name of its kind; it replaces the previous one.
 
-    Raises :class:`KeychainError` if it is not one, or cannot be stored and read again.
+    Raises :class:`KeychainError` if it is not of that kind, or cannot be stored and read again.
     """
-    if is_certificate_password(name):
-        write_password(name, secret, _otherwise("password", "AZURE_CLIENT_CERTIFICATE_PASSWORD"))
-        return
+    for begin, otherwise in _PASSWORDS.items():
+        if name.startswith(begin):
+            write_password(name, secret, otherwise)
+            return
     key = is_account_key(name)
     clean, what, variable = (checked_key(secret), "key", "AZURE_ACCOUNT_KEY") if key else (checked(secret), "token", "AZURE_SAS_TOKEN")
     _store(name, clean, _otherwise(what, variable))
@@ -165,6 +166,16 @@ def write(name: str, secret: str) -> None:
 
 def _otherwise(what: str, variable: str) -> str:
     return f"Leave the {what} in the configuration file, or set the environment variable {variable}."
+
+
+_ACCESS_KEY = "Leave the access key in the configuration file, or use a profile of the AWS tools or a file with Google credentials."
+_PASSWORDS = {
+    _CERTIFICATE: _otherwise("password", "AZURE_CLIENT_CERTIFICATE_PASSWORD"),
+    "aws/": _ACCESS_KEY,
+    "google/": _ACCESS_KEY,
+    "smtp/": "Set the environment variable CHORUS_UPLOAD_SMTP_PASSWORD.",
+}
+"""How the entries begin that can have any text → what the person can do without a credential store."""
 
 
 def checked_password(text: str) -> str:

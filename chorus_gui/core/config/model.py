@@ -12,7 +12,7 @@ from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
-from chorus_gui.core.config.credentials import NO_ACCOUNT, NO_CREDENTIALS, Account, Credentials, Secret
+from chorus_gui.core.config.credentials import NO_ACCOUNT, NO_CREDENTIALS, Account, Credentials, Origin, Secret
 from chorus_gui.core.errors import PatternError
 from chorus_gui.core.exclude import Exclude
 from chorus_gui.core.model import Mode
@@ -173,7 +173,7 @@ class SmtpSecurity(Enum):
 
 @dataclass(frozen=True, slots=True)
 class MailSettings:
-    """How mails are sent.  ``user`` "": without signing in.  ``password`` is that of the file or the environment, or empty.
+    """How mails are sent.  ``user`` "": without signing in.  ``password`` is that of the file or the environment (``origin``), or empty.
 
     ``details``: the mail has the receipts, which name files; otherwise it has numbers only.
     """
@@ -186,6 +186,7 @@ class MailSettings:
     user: str = ""
     password: Secret = field(default_factory=lambda: Secret(""), repr=False)
     details: bool = False
+    origin: Origin = field(default=Origin.FILE, compare=False)
 
     @property
     def entry(self) -> str:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from chorus_gui.core.config.credentials import Secret
+from chorus_gui.core.config.credentials import Origin, Secret
 from chorus_gui.core.config.hosts import Host
 from chorus_gui.core.config.keys import RESULTS, nearest
 from chorus_gui.core.config.model import MailSettings, ReportSettings, SmtpSecurity
@@ -72,9 +72,10 @@ def _mail(reading: Reading, environ: Mapping[str, str]) -> MailSettings | None:
     if host is not None and user.given and security is SmtpSecurity.NONE and not host.is_loopback:
         user.fault("Without encryption, everybody on the network could read the password.", "Set smtp_security to “starttls” or “tls”.")
     secret = password.text() or environ.get(PASSWORD_VARIABLE, "").strip()
+    origin = Origin.FILE if password.text() else Origin.ENVIRONMENT
     if host is None or not addresses:
         return None
-    return MailSettings(addresses, (writer or addresses)[0], host.name, port, security, user.text(), Secret(secret), details)
+    return MailSettings(addresses, (writer or addresses)[0], host.name, port, security, user.text(), Secret(secret), details, origin)
 
 
 def _addresses(value: Value) -> tuple[str, ...]:

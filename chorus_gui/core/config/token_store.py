@@ -8,14 +8,14 @@ is a configuration that means the same.  Of a connection string, the account sta
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
 from chorus_gui.core.config import keychain
 from chorus_gui.core.config.addresses import connection_parts, split_account_url
+from chorus_gui.core.config.aws_store import keys_out
 from chorus_gui.core.config.credentials import (
     AccountKey,
     AuthMode,
@@ -28,14 +28,14 @@ from chorus_gui.core.config.credentials import (
     Sas,
     Secret,
 )
+from chorus_gui.core.config.keeping import Kept, Step, keep
 from chorus_gui.core.config.keys import CREDENTIALS, DEFAULT, KEYS
 from chorus_gui.core.config.load import check, loads, parse
 from chorus_gui.core.config.model import Place, PlaceKind
 from chorus_gui.core.config.reading import Findings, Reading, detect_layout
 from chorus_gui.core.config.sas import clean_sas
 from chorus_gui.core.config.save import ConfigDocument
-from chorus_gui.core.errors import ChorusError, UsageError
-from chorus_gui.core.folders import remove_file
+from chorus_gui.core.errors import UsageError
 
 _VARIABLES = (
     "AZURE_SAS_TOKEN",
@@ -148,14 +148,6 @@ class PlaceToken:
                 return f"{'an account key' if self.kind is SecretKind.KEY else 'a SAS token'}, but it is missing"
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """What was done: the ``entries`` in the credential store, and sentences about what ``remains`` to be checked."""
-
-    entries: tuple[str, ...]
-    remains: tuple[str, ...] = ()
-
-
 def place_tokens(
     document: ConfigDocument, *, environ: Mapping[str, str] = os.environ, kept: Callable[[str], str] | None = None
 ) -> list[PlaceToken]:
@@ -175,11 +167,6 @@ def place_tokens(
         for (kind, modality), place in places.items()
         if place is not None and place.kind is PlaceKind.AZURE
     ]
-
-
-def has_tokens(document: ConfigDocument, *, environ: Mapping[str, str] = os.environ) -> bool:
-    """A place uses a secret that the file has, so that :func:`move` has something to do.  Raises as :func:`place_tokens`."""
-    return any(_uses_file(holder) for holder in place_tokens(document, environ=environ))
 
 
 def _holder(reading: Reading, kind: str, modality: str, place: Place) -> PlaceToken:
@@ -225,25 +212,29 @@ def _found_in(origin: Origin) -> str:
     return {Origin.FILE: "the file", Origin.ENVIRONMENT: "the environment", Origin.STORE: keychain.title()}[origin]
 
 
-def move(document: ConfigDocument, *, environ: Mapping[str, str] = os.environ) -> Kept:
-    """Keep the secrets that the file has for its places in Azure in the credential store, and save the file without them.
+def move(document: ConfigDocument, *others: Step, environ: Mapping[str, str] = os.environ) -> Kept:
+    """Keep the secrets that the file has for its places, and those of ``others``, in the credential store, and save the file without them.
 
-    The file then has ``auth_mode = "sas"`` or ``"key"`` in the place of a token or key.  Its previous state is not kept, and a ``.bak`` with one of them
-    in it is removed.  Raises :class:`UsageError` if there is none to move, :class:`ConfigError` if the file is faulty, and
-    :class:`~chorus_gui.core.config.keychain.KeychainError` if they cannot be stored; file and store are then unchanged.
+    The file then has ``auth_mode = "sas"`` or ``"key"`` in the place of a token or key.  Raises as :func:`~.keeping.keep`, :class:`UsageError`
+    if there is none to move, or one would be lost, and :class:`ConfigError` if the file is faulty.
     """
+    done = keep(document, lambda document: keys_out(document, environ=environ), lambda document: _tokens_out(document, environ), *others)
+    if not done.entries:
+        raise UsageError(
+            f"“{document.path.name}” has no credential to move.",
+            remedy="Store a new one with “chorus-upload credential set”, or sign in with a Microsoft account.",
+        )
+    return done
+
+
+def _tokens_out(document: ConfigDocument, environ: Mapping[str, str]) -> dict[str, str]:
     before = place_tokens(document, environ=environ)
     entries: dict[str, str] = {}
     for holder in before:
         if _uses_file(holder):
             _enter(entries, holder)
     _keep_apart(before, entries)
-    if not entries:
-        raise UsageError(
-            f"“{document.path.name}” has no credential to move.",
-            remedy="Store a new one with “chorus-upload credential set”, or sign in with a Microsoft account.",
-        )
-    return _carry_out(document, before, entries, {holder.table: holder for holder in before if _uses_file(holder)}, environ)
+    return _out(document, before, entries, {holder.table: holder for holder in before if _uses_file(holder)}, environ)
 
 
 def put(
@@ -277,7 +268,7 @@ def put(
             _enter(others, holder)
     _keep_apart(before, others)
     entries = {**others, **dict.fromkeys(asked, new)}
-    return _carry_out(document, before, entries, tables, environ)
+    return keep(document, lambda document: _out(document, before, entries, tables, environ))
 
 
 def _entered(holder: PlaceToken, text: str) -> str:
@@ -341,42 +332,24 @@ def _two_tokens(holder: PlaceToken) -> UsageError:
     )
 
 
-def _carry_out(
+def _out(
     document: ConfigDocument,
     before: list[PlaceToken],
-    entries: Mapping[str, str],
+    entries: dict[str, str],
     tables: Mapping[str, PlaceToken],
     environ: Mapping[str, str],
-) -> Kept:
-    """Check that the meaning stays the same, then write the store, then the file."""
-    text, earlier = document.text, {entry: keychain.read(entry) for entry in entries}
-    try:
-        for table, holder in tables.items():
-            _take_out(document, table, holder)
-        after = place_tokens(document, environ=environ, kept=lambda name: entries.get(name) or keychain.read(name))
-        for old, new in zip(before, after, strict=True):
-            renewed = old.entry in entries and (old.table in tables or old.kept)
-            token = Secret(entries[old.entry]) if renewed else old.token
-            same = new.kind is old.kind and (new.kind is not None or new.place.credentials.mode is old.place.credentials.mode)
-            if not same or new.token != token or new.place.account != old.place.account:
-                raise _other_meaning(old, environ)
-        for entry, token in entries.items():
-            keychain.write(entry, token)
-        if document.text != text:
-            document.save(keep_previous=False)
-    except BaseException:
-        document.text = text
-        for entry, token in earlier.items():
-            with suppress(ChorusError):
-                if keychain.read(entry) != token:
-                    keychain.write(entry, token) if token else keychain.delete(entry)
-        raise
-    return Kept(tuple(entries), tuple(_remains(document, [_as_written(*one) for one in entries.items() if "sig=" not in one[1]])))
-
-
-def _as_written(entry: str, secret: str) -> str:
-    """How a file can have it: a password can be a common word, so only what is in quotes is one."""
-    return f'"{secret}"' if keychain.is_certificate_password(entry) else secret
+) -> dict[str, str]:
+    """Take the secrets of these tables out of the text, and check that the meaning stays the same; ``entries``."""
+    for table, holder in tables.items():
+        _take_out(document, table, holder)
+    after = place_tokens(document, environ=environ, kept=lambda name: entries.get(name) or keychain.read(name))
+    for old, new in zip(before, after, strict=True):
+        renewed = old.entry in entries and (old.table in tables or old.kept)
+        token = Secret(entries[old.entry]) if renewed else old.token
+        same = new.kind is old.kind and (new.kind is not None or new.place.credentials.mode is old.place.credentials.mode)
+        if not same or new.token != token or new.place.account != old.place.account:
+            raise _other_meaning(old, environ)
+    return entries
 
 
 def _other_meaning(holder: PlaceToken, environ: Mapping[str, str]) -> UsageError:
@@ -395,6 +368,7 @@ def _take_out(document: ConfigDocument, table: str, holder: PlaceToken) -> None:
     mode, account = "key" if holder.kind is SecretKind.KEY else "sas", holder.place.account
     if isinstance(holder.place.credentials, ConnectionString):  # it also said which account it is
         for name in _CONNECTION:
+            _lose_nothing(holder, name, str(document.get(f"{table}.{name}") or ""))
             document.remove(f"{table}.{name}")
         usual = account.url == f"https://{account.name}.blob.core.windows.net"
         for name, value in (("azure_account_name", account.name), ("azure_account_url", "" if usual else account.url)):
@@ -410,28 +384,21 @@ def _take_out(document: ConfigDocument, table: str, holder: PlaceToken) -> None:
         document.set(f"{table}.auth_mode", mode)
 
 
+def _lose_nothing(holder: PlaceToken, name: str, connection: str) -> None:
+    """Raise if a connection string that leaves the file has another secret than the one of this place."""
+    parts = connection_parts(connection)
+    found = {parts.get("accountkey", ""), *(clean_sas(value) for value in parts.values() if "sig=" in value)}
+    if found - {"", holder.written}:
+        raise UsageError(
+            f"The key {name} of “{holder.where}” has a credential that is not used, and it would be lost: the credential store "
+            f"keeps only the {_kind(holder).value[0]} that is used.",
+            meaning="Nothing was changed.",
+            remedy="Remove the other credential from the configuration file, then try again.",
+        )
+
+
 def _take_token_out(document: ConfigDocument, table: str) -> None:
     url = document.get(f"{table}.azure_account_url")
     if isinstance(url, str) and split_account_url(url)[1]:
         document.set(f"{table}.azure_account_url", split_account_url(url)[0])
     document.remove(f"{table}.azure_sas_token")
-
-
-def _remains(document: ConfigDocument, keys: Collection[str]) -> list[str]:
-    """Where a token or one of the account keys or passwords still is: a part of the file that no place uses, and a previous state that cannot be deleted."""
-    out: list[str] = []
-    if any(key in document.text for key in keys):
-        out.append(
-            f"“{document.path.name}” still has the account key or password in a comment, a connection string, or a table that no place uses."
-        )
-    if "sig=" in document.text:
-        out.append(f"“{document.path.name}” still has a SAS token in a comment, a connection string, or a table that no place uses.")
-    previous = document.backup
-    try:
-        if previous.exists() and any(secret in previous.read_bytes() for secret in (b"sig=", *(key.encode() for key in keys))):
-            remove_file(previous)
-    except OSError as error:
-        out.append(
-            f"“{previous}” still has a SAS token, an account key or a password, and could not be deleted ({error.strerror or error}). Delete it by hand."
-        )
-    return out

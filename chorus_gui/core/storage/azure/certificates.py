@@ -157,5 +157,6 @@ def _wrong_password(file: str) -> CertificateError:
     return _error(
         f"The password does not open the certificate file “{file}”.",
         "Either it is the password of another file, or the file is damaged. Nothing was sent.",
-        "Correct azure_client_certificate_password, or the environment variable AZURE_CLIENT_CERTIFICATE_PASSWORD.",
+        "Correct the password in azure_client_certificate_password or in the environment variable AZURE_CLIENT_CERTIFICATE_PASSWORD"
+        ", or store it in the credential store with “chorus-upload credential set --place PLACE” (central, journal or the modality).",
     )
