@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 5.0
 """Everything is read at most so often because a file changes."""
 CLOUD_SECONDS = 20.0
-"""The cloud is asked at most so often because the window comes to the front."""
+"""The cloud is asked at most so often because a file changes or the window comes to the front."""
 
 
 class Outside(QObject):
@@ -35,18 +35,22 @@ class Outside(QObject):
         self._session = session
         self._seen: Seen | None = None
         self._asked = 0.0
-        self._told: Stamp = None
+        self._told: tuple[Stamp] | None = None
         self.watch = Watch(self)
         self.watch.changed.connect(self._changed)
         self._looked = 0.0
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.timeout.connect(self._changed)
+        self._cloud = QTimer(self)
+        self._cloud.setSingleShot(True)
+        self._cloud.timeout.connect(self._ask_cloud)
         session.ended.connect(lambda _: self._changed())
 
     def opened(self) -> None:
         """The configuration was read just now."""
         self._seen, self._told = None, None
+        self._cloud.stop()
         self._ask(self._compare)
 
     def looking(self) -> None:
@@ -59,9 +63,17 @@ class Outside(QObject):
         if self._seen is None:
             return
         self._changed()
-        if time.monotonic() - self._asked > CLOUD_SECONDS:
-            self._asked = time.monotonic()
-            self._session.look_remote(timed=True)
+        if self._cloud_left() <= 0:
+            self._ask_cloud()
+
+    def _cloud_left(self) -> float:
+        """Until the cloud may be asked again, in seconds."""
+        return self._asked + CLOUD_SECONDS - time.monotonic()
+
+    def _ask_cloud(self) -> None:
+        self._cloud.stop()
+        self._asked = time.monotonic()
+        self._session.look_remote(timed=True)
 
     def _changed(self) -> None:
         if self._seen is not None:
@@ -86,14 +98,22 @@ class Outside(QObject):
         elif any(job.kind is JobKind.SAVE for job in state.jobs):
             return  # it may be this program's own; its end asks again
         elif now.configuration != before.configuration:
-            if not state.busy:
-                self._session.open(now.file)
-                self._say(f"Another program changed {now.file.name}. It was read again.", Grade.INFO)
-            elif self._told != now.configuration:
-                self._told = now.configuration
-                self._say(f"Another program changed {now.file.name}. The running job still uses the earlier one.", Grade.WARNING)
+            self._changed_configuration(now, busy=state.busy)
+        elif not before.others:
+            self._seen = now
         elif now.others != before.others and not state.busy:
             self._look_again()
+
+    def _changed_configuration(self, now: Seen, *, busy: bool) -> None:
+        name, gone = now.file.name, now.configuration is None
+        what = f"Another program removed {name}, or its drive is not available." if gone else f"Another program changed {name}."
+        if not busy:
+            self._session.open(now.file)
+            self._seen = replace(now, others=())  # as it was before it was read: a change since is another one
+            self._say(what if gone else f"{what} It was read again.", Grade.WARNING if gone else Grade.INFO)
+        elif self._told != (now.configuration,):
+            self._told = (now.configuration,)
+            self._say(f"{what} The running job still uses the earlier one.", Grade.WARNING)
 
     def _look_again(self) -> None:
         """A command that works on the journal changes it every second."""
@@ -102,7 +122,11 @@ class Outside(QObject):
             self._later.start(int(left * 1000) + 1)
         else:
             self._looked = time.monotonic()
-            self._session.look()
+            self._session.look(remote=False)
+            if (wait := self._cloud_left()) <= 0:
+                self._ask_cloud()
+            elif not self._cloud.isActive():
+                self._cloud.start(int(wait * 1000) + 1)
 
     def _say(self, text: str, grade: Grade) -> None:
         self._session.show_message(text, grade)

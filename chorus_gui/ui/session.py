@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -82,11 +83,9 @@ class Session(QObject):
         self.settings = settings
         self.jobs = Jobs(self)
         self.reader, self.pager = Reader("reader", self), Reader("pager", self)
-        self._facts, self._remote = Reader("facts", self), Reader("remote", self)
-        self.checker = Reader("checker", self)
+        self._facts, self._remote, self.checker = Reader("facts", self), Reader("remote", self), Reader("checker", self)
         self._readers = (self.reader, self.pager, self._facts, self._remote, self.checker)
-        self._revision = 0
-        self._looks = 0
+        self._revision = self._looks = 0
         self._found: list[tuple[int, dict[str, Any]]] = []
         self._recovering = False  # the journal's state is read with what an interrupted command left; not answered yet
         self.login = login(asked=True, show=self.sign_in_wanted.emit)  # the signal takes the code to the screen's thread
@@ -221,7 +220,7 @@ class Session(QObject):
         file = file.absolute()
         same = file == self.state.config_file
         config, error, faults = load_or_why(file)
-        if config is not None or file.exists():
+        if config is not None or os.path.exists(file):  # noqa: PTH110 - Path.exists raises what a dead share answers
             self.settings.remember(file)
             self.settings.put("last", str(file))
         fresh = self.state if same else SessionState(jobs=self.state.jobs, after=self.state.after, messages=self.state.messages)
@@ -286,19 +285,20 @@ class Session(QObject):
 
     # --- reading the facts ------------------------------------------------------------------------------------------
 
-    def look(self, *, recover: bool = False) -> None:
-        """Read the facts again, off the screen's thread; answers about what is no longer open are dropped."""
+    def look(self, *, recover: bool = False, remote: bool = True) -> None:
+        """Read the facts again, off the screen's thread; answers about what is no longer open are dropped.  ``remote``: ask the cloud, too."""
         config = self.state.config
         if config is None:
             return
-        self._looks += 1
+        self._looks += remote  # otherwise, what the cloud was asked is still to be answered
         look, revision, ask = self._looks, self._revision, self.ask_facts
         self.outside.looking()
         ask(lambda ctx: facts.journal(config, ctx), lambda seen: self._seen(look, journal=seen), "journal", look)
         ask(lambda ctx: facts.review(config, revision, ctx), lambda seen: self._seen(look, review=seen, loading=False), "review", look)
         ask(lambda ctx: readiness(config, ctx), lambda seen: self._seen(look, readiness=seen), "readiness", look)
         ask(lambda ctx: facts.receipts(config, ctx), lambda seen: self._seen(look, receipts=seen), "receipts", look)
-        self.look_remote(recover=recover)
+        if remote:
+            self.look_remote(recover=recover)
 
     def ask_facts(self, step: Step, then: Callable[[Any], None], channel: str, look: int | None = None) -> None:
         """Read something for the state, in this look; a failure only goes to the log, one of an earlier look nowhere."""

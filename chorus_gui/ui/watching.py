@@ -5,6 +5,7 @@ What asks the system for this runs on a thread of its own.  A share that does no
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import shiboken6
@@ -34,19 +35,23 @@ class _Inside(QObject):
         watcher.fileChanged.connect(self._changed)
         watcher.directoryChanged.connect(self._changed)
         self._add()
+        self.changed.emit()  # what changed until now, nobody noticed
 
     def _add(self) -> None:
-        """Also what was replaced or did not exist: the system forgets a file that is gone."""
+        """Also what was replaced or did not exist: the system forgets a file that is gone.
+
+        Not ``Path.exists``: it raises what a share answers that cannot be reached, or that refuses.
+        """
         if self._watcher is None:
             return
         before = {*self._watcher.files(), *self._watcher.directories()}
         wanted = dict.fromkeys(str(one) for file in self._files for one in (file, file.parent))
-        if new := [path for path in wanted if path not in before and Path(path).exists()]:
+        if new := [path for path in wanted if path not in before and os.path.exists(path)]:  # noqa: PTH110 - see above
             self._watcher.addPaths(new)
 
     def _changed(self, _: str) -> None:
-        self._add()
         self.changed.emit()
+        self._add()
 
     def end(self) -> None:
         """Watch nothing."""

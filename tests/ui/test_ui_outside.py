@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +19,7 @@ from pytestqt.qtbot import QtBot
 from uiworld import run_job, settle
 from world import World
 
+from chorus_gui.app import facts
 from chorus_gui.ui import intents, outside, watching
 from chorus_gui.ui.session import Session
 from chorus_gui.ui.state import JobKind
@@ -205,3 +210,82 @@ def test_the_held_back_list_of_a_colleague_is_noticed(
     qtbot.waitUntil(lambda: str(listed.parent) in watched.outside.watch._inside._watcher.directories(), timeout=10_000)  # type: ignore[union-attr]
     elsewhere("import sys, pathlib; pathlib.Path(sys.argv[1]).write_text('{}')", listed)
     qtbot.waitUntil(lambda: bool(looks), timeout=15_000)
+
+
+def test_a_configuration_that_is_gone_is_not_called_read_again(qtbot: QtBot, watched: Session, world: World, held: threading.Event) -> None:
+    text = world.file.read_text("utf-8")
+    elsewhere("import sys, os; os.remove(sys.argv[1])", world.file)
+    removed = "Another program removed config.toml, or its drive is not available."
+    qtbot.waitUntil(lambda: watched.state.last is not None and watched.state.last.text == removed, timeout=15_000)
+    assert watched.state.config is None
+    world.file.write_text(text, "utf-8")
+    qtbot.waitUntil(lambda: watched.state.config is not None, timeout=15_000)
+    settle(qtbot, watched)
+    watched.start(JobKind.EXPORT, "Export", lambda _: held.wait(60), lambda _: "Exported.")
+    elsewhere("import sys, os; os.remove(sys.argv[1])", world.file)
+    still = f"{removed} The running job still uses the earlier one."
+    qtbot.waitUntil(lambda: watched.state.last is not None and watched.state.last.text == still, timeout=15_000)
+    assert watched.state.config is not None
+
+
+def test_a_command_that_works_next_to_the_window_does_not_make_it_ask_the_cloud_all_the_time(
+    qtbot: QtBot, later_journal: Path, watched: Session, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It asks once the time is over, so that nothing stays out of date."""
+    asked: list[int] = []
+    monkeypatch.setattr(watched, "look_remote", lambda **_: asked.append(1))
+    watched.outside._asked = time.monotonic()
+    elsewhere(OTHER_JOURNAL, world.config.journal.local, later_journal)
+    qtbot.waitUntil(lambda: watched.state.journal is not None and watched.state.journal.pending.files == 4, timeout=15_000)
+    assert not asked
+    timer = watched.outside._cloud
+    assert 0 < timer.remainingTime() <= outside.CLOUD_SECONDS * 1000 + 1
+    timer.start(0)
+    qtbot.waitUntil(lambda: asked == [1], timeout=15_000)
+    watched.outside._asked = 0.0
+    watched.outside._look_again()
+    assert asked == [1, 1], "nobody asked for a while"
+    assert not timer.isActive()
+
+
+def test_what_the_cloud_was_asked_before_is_still_answered(qtbot: QtBot, watched: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate, real = threading.Event(), facts.custody
+
+    def slow(*arguments: Any, **named: Any) -> Any:
+        gate.wait(60)
+        return replace(real(*arguments, **named), text="the late answer")
+
+    monkeypatch.setattr(facts, "custody", slow)
+    watched.look_remote()
+    watched.look(remote=False)
+    gate.set()
+    qtbot.waitUntil(lambda: watched.state.custody.text == "the late answer", timeout=15_000)
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EINVAL])
+def test_a_share_that_cannot_be_reached_stops_nothing(
+    qtbot: QtBot, session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Not the report of a change, and not the opening: Windows answers for such shares what Python takes for an error of the program."""
+    gone, there = tmp_path / "share" / "config.toml", tmp_path / "there.db"
+    there.write_text("x", "utf-8")
+    real = os.stat
+
+    def stat(path: Any, *arguments: Any, **named: Any) -> os.stat_result:
+        if not isinstance(path, int) and str(gone.parent) in os.fspath(path):
+            raise OSError(number, "The share cannot be reached")
+        return real(path, *arguments, **named)
+
+    monkeypatch.setattr(os, "stat", stat)
+    order: list[str] = []
+    inside = watching._Inside()
+    inside.watch((gone, there))
+    assert inside._watcher is not None
+    assert str(there) in inside._watcher.files()
+    inside.changed.connect(lambda: order.append("said"))
+    monkeypatch.setattr(inside, "_add", lambda: order.append("looked"))
+    inside._changed("")
+    assert order == ["said", "looked"], "a share that does not answer holds up no report"
+    inside.end()
+    session.open(gone)
+    assert session.state.config_error
