@@ -207,16 +207,13 @@ def test_a_store_that_refuses_one_secret_keeps_none(
     assert (file.read_bytes(), store.kept) == (before, {})
 
 
-@pytest.mark.parametrize("variable", [PASSWORD_VARIABLE, "AWS_SECRET_ACCESS_KEY", "AZURE_SAS_TOKEN"])
+@pytest.mark.parametrize("variable", [PASSWORD_VARIABLE, "AZURE_SAS_TOKEN"])
 def test_a_variable_that_would_be_used_instead_leaves_everything_as_it_is(
     tmp_path: Path, store: MemoryKeyring, monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
     file = everything(tmp_path)
     before = file.read_bytes()
     monkeypatch.setenv(variable, OTHER)
-    if variable == "AWS_SECRET_ACCESS_KEY":  # beside a key ID in the file it has no effect
-        move_tokens(file)
-        return
     with pytest.raises(UsageError, match=variable) as refused:
         move_tokens(file)
     assert refused.value.meaning == "Nothing was changed."
