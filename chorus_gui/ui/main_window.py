@@ -158,16 +158,15 @@ class MainWindow(QMainWindow):
         for part in (self.top, self.notice, self.job):
             part.intent.connect(session.do)
         self._page_place = column(self.stack, space=0)
-        right = column(self.top, self._page_place, space=0)
+        right = column(self.top, self._page_place, self.footer, space=0)
         right.setStretch(1, 1)
         body = row(self.rail, right, space=0)
         body.setStretch(1, 1)
         middle = QWidget()
-        whole = column(body, self.footer, space=0)
-        whole.setStretch(0, 1)
-        middle.setLayout(whole)
+        middle.setLayout(body)
         self.setCentralWidget(middle)
         self.footer.float_over(self)
+        self.footer.outgrown.connect(self._uncover)
 
     def _restore(self) -> None:
         settings = self.session.settings

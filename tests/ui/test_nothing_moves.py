@@ -75,6 +75,22 @@ def show_job(session: Session, *, queue: int = 0) -> JobView:
     return jobs[0]
 
 
+def move_mouse(window: MainWindow) -> None:
+    handle = window.windowHandle()
+    at = QPointF(500, 400)
+    none, left = Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier
+    QApplication.sendEvent(handle, QMouseEvent(QEvent.Type.MouseMove, at, at, none, none, left))
+
+
+@pytest.fixture
+def moving(window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mouse is on its way to something, until the end of the test."""
+    for limit in ("STILL_MS", "MOST_MS"):
+        monkeypatch.setattr(f"chorus_gui.ui.widgets.steady.{limit}", 60_000)
+    move_mouse(window)
+
+
+@pytest.mark.usefixtures("moving")
 @pytest.mark.parametrize("size", SIZES)
 def test_nothing_moves_when_a_job_begins_waits_or_ends(qtbot: QtBot, window: MainWindow, size: tuple[int, int]) -> None:
     session = window.session
@@ -97,13 +113,6 @@ def test_nothing_moves_when_a_job_begins_waits_or_ends(qtbot: QtBot, window: Mai
         assert not moved(window, before), (name, "all of them")
         session.update(jobs=(), last=None)
         assert not moved(window, before), (name, "none of them")
-
-
-def move_mouse(window: MainWindow) -> None:
-    handle = window.windowHandle()
-    at = QPointF(500, 400)
-    none, left = Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier
-    QApplication.sendEvent(handle, QMouseEvent(QEvent.Type.MouseMove, at, at, none, none, left))
 
 
 def stuck(session: Session) -> SessionState:
@@ -192,6 +201,7 @@ def test_a_message_is_seen_at_once_and_covers_nothing_of_its_own(qtbot: QtBot, w
     assert text.height() >= text.heightForWidth(text.width())
 
 
+@pytest.mark.usefixtures("moving")
 def test_what_is_covered_can_be_reached(qtbot: QtBot, window: MainWindow) -> None:
     """The page is made shorter when it is shown again, or when the focus goes behind the message."""
     window.resize(1024, 700)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QAccessible, QAccessibleEvent, QResizeEvent
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QButtonGroup, QFrame, QProgressBar, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from chorus_gui.app.values import StoreKind
@@ -18,12 +18,15 @@ from chorus_gui.ui.state import JobEnd, JobKind, JobProgress, JobView, SessionSt
 from chorus_gui.ui.status import spoken, status_of, why_not_repair
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.afterwards import AfterButton
-from chorus_gui.ui.widgets.basics import Chip, ElidedLabel, Picture, button, label, row, set_icon
+from chorus_gui.ui.widgets.announcing import announce
+from chorus_gui.ui.widgets.basics import CHIP_LEAST, Chip, ElidedLabel, Picture, button, label, row, set_icon
 from chorus_gui.ui.widgets.flow import FlowLayout
 from chorus_gui.ui.widgets.steady import Steady
 
 RAIL_WIDTH = 176
 SITE_LEAST = 90
+BAR_LEAST, DETAIL_LEAST = 60, 90
+"""The least width of a job's bar and title, and of its numbers; pixels."""
 LOW_RAIL = 440
 """A rail that is lower has less space around the names of the pages; pixels."""
 ANY_HEIGHT = 16_777_215
@@ -239,7 +242,7 @@ class NoticeBar(QFrame):
         message = " ".join(part for part in (end.text, end.remedy) if part)
         self._text.setText(f"{end.title}: {message}" if end.title and end.outcome is not OutcomeKind.DONE else message)
         self._text.setAccessibleName(self._text.text())
-        QAccessible.updateAccessibility(QAccessibleEvent(self._text, QAccessible.Event.Alert))  # it is said, wherever the focus is
+        announce(self._text, self._text.text(), urgent=grade is Grade.BAD)
         self._open.setVisible(end.receipt is not None)
 
     def _open_receipt(self) -> None:
@@ -255,11 +258,14 @@ class JobBar(QFrame):
     def __init__(self) -> None:
         super().__init__()
         self._job: JobView | None = None
-        self._title = label("", "strong")
+        self._title = ElidedLabel("", "strong", Qt.TextElideMode.ElideRight)
+        self._title.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)  # all of it, where there is space
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)
-        self._bar.setMinimumWidth(160)
+        self._bar.setMinimumWidth(BAR_LEAST)
         self._detail = ElidedLabel("", "muted", Qt.TextElideMode.ElideRight)
+        self._title.setMinimumWidth(BAR_LEAST)
+        self._detail.setMinimumWidth(DETAIL_LEAST)
         self._queue = Chip("Queue")
         self._queue.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.after = AfterButton(self)
@@ -268,21 +274,21 @@ class JobBar(QFrame):
         self.pause.clicked.connect(self._pause)
         self.cancel = button("Cancel", "Stop the job; what was finished is kept (Ctrl+.)", icon="cancel")
         self.cancel.clicked.connect(lambda: self.intent.emit(intents.CancelJob()))
-        line = row(
-            self._title,
-            self._bar,
-            self._detail,
-            self._queue,
-            self.after,
-            self.pause,
-            self.cancel,
-            space=2 * SPACE,
-            margins=(2 * SPACE, 6, 2 * SPACE, 6),
-        )
-        line.setStretch(1, 2)
-        line.setStretch(2, 4)
-        self.setLayout(line)
+        what = row(self._title, self._bar, self._detail)
+        what.setStretch(1, 1)
+        what.setStretch(2, 3)
+        self._lines = row(what, row(None, self._queue, self.after, self.pause, self.cancel), margins=(2 * SPACE, 6, 2 * SPACE, 6))
+        self._lines.setStretch(0, 1)
+        self.setLayout(self._lines)
         self.hide()
+
+    def fit(self, width: int) -> None:
+        """Be in one line, or in two where large letters need it; by what it can have, not by what it has now, so that no job moves anything."""
+        controls = CHIP_LEAST + sum(one.sizeHint().width() for one in (self.after, self.pause, self.cancel))
+        needed = 2 * BAR_LEAST + DETAIL_LEAST + controls + 10 * SPACE
+        direction = QBoxLayout.Direction.LeftToRight if needed <= width else QBoxLayout.Direction.TopToBottom
+        self._lines.setDirection(direction)
+        self._title.setMaximumWidth(max(width // 3, BAR_LEAST))
 
     def render_state(self, state: SessionState) -> None:
         """Draw which job runs and which wait."""
@@ -299,7 +305,7 @@ class JobBar(QFrame):
             self._bar.setRange(0, 0)
             self._detail.set_full("")
         status = " (stopping…)" if job.cancelling else " (paused)" if job.paused else ""
-        self._title.setText(job.title + status)
+        self._title.set_full(job.title + status)
         if self.pause.property("paused") != job.paused:
             self.pause.setProperty("paused", job.paused)
             self.pause.setText("Resume" if job.paused else "Pause")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame
 
@@ -10,6 +12,7 @@ from chorus_gui.core.waiting import Waiting
 from chorus_gui.ui import theme
 from chorus_gui.ui.in_window import in_window
 from chorus_gui.ui.theme import SPACE
+from chorus_gui.ui.widgets.announcing import announce
 from chorus_gui.ui.widgets.basics import Picture, button, label, row
 
 
@@ -23,6 +26,7 @@ class WaitBar(QFrame):
         self.setProperty("notice", Grade.WARNING.value)
         self.shown: Waiting | None = None
         self._warning = ""
+        self._said: tuple[object, ...] = ()
         icon = Picture(20)
         icon.show_grade(Grade.WARNING)
         self.text = label("", wrap=True)
@@ -48,3 +52,13 @@ class WaitBar(QFrame):
         self.text.setAccessibleName(self.text.text())
         self.enter.setVisible(waiting is not None and waiting.ends and bool(waiting.credential))
         theme.restyle(self)
+        said, self._said = self._said, _kind(waiting, warning)
+        if self._said != said:
+            announce(self.text, self.text.text())
+
+
+def _kind(waiting: Waiting | None, warning: str) -> tuple[object, ...]:
+    """What a screen reader has said: the same with another time, count or file is not said again."""
+    if waiting is None:
+        return (re.sub(r"\d+", "", warning),)
+    return waiting.place, waiting.why, bool(waiting.file), waiting.remedy, waiting.credential, waiting.ends
