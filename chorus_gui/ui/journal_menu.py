@@ -1,4 +1,8 @@
-"""Why an entry of the Journal menu is disabled, for its tooltip and the status bar; "" if it is enabled."""
+"""Why an entry of the Journal menu is disabled; "" if it is enabled.
+
+The mouse shows it as the tooltip of the entry.  The keyboard skips a disabled entry of a menu: there, “Find a command” (Ctrl+K) shows it below
+the list, and a screen reader says it with the line.
+"""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QAccessible, QAction
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QAccessibleEvent, QAction
 from PySide6.QtTest import QAbstractItemModelTester
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -138,6 +138,25 @@ def test_what_is_not_possible_now_stays_and_says_so(qtbot: QtBot, window: MainWi
     assert NOT_NOW in dialog.said.text()
     qtbot.keyClicks(dialog.field, " no such words")
     assert dialog.said.text().startswith("Nothing matches.")
+    dialog.reject()
+
+
+def test_why_an_entry_of_a_menu_is_disabled_is_said_to_the_keyboard(
+    qtbot: QtBot, window: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The arrow keys skip it in the menu: here it is shown, and a screen reader says it with the line, and again at Enter."""
+    said: list[QAccessibleEvent] = []
+    entry = next(one for one in window.menus._entries if one.action.text().replace("&", "") == "Check in and keep")
+    reason = entry.action.toolTip()
+    assert not entry.action.isEnabled()
+    assert reason.endswith("."), "a sentence"
+    dialog = opened(qtbot, window)
+    qtbot.keyClicks(dialog.field, "check in and keep")
+    assert dialog.said.text().endswith(reason)
+    assert dialog.model.index(0, 0).data(Qt.ItemDataRole.AccessibleTextRole).endswith(reason)
+    monkeypatch.setattr(QAccessible, "updateAccessibility", staticmethod(said.append))
+    qtbot.keyClick(dialog.field, Qt.Key.Key_Return)
+    assert [event.message() for event in said if isinstance(event, QAccessibleAnnouncementEvent)] == [dialog.said.text()]
     dialog.reject()
 
 

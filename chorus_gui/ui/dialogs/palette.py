@@ -13,6 +13,7 @@ from chorus_gui.ui import theme, words
 from chorus_gui.ui.palette import Found, matching
 from chorus_gui.ui.shown import shown_data
 from chorus_gui.ui.theme import SPACE
+from chorus_gui.ui.widgets.announcing import announce
 from chorus_gui.ui.widgets.basics import column, label
 from chorus_gui.ui.widgets.dialogs import Dialog
 from chorus_gui.ui.widgets.tables import set_widths, table
@@ -62,7 +63,7 @@ class FoundModel(QAbstractTableModel):
             case Qt.ItemDataRole.ToolTipRole:
                 return one.tip if one.enabled else NOT_NOW + one.tip
             case Qt.ItemDataRole.AccessibleTextRole if index.column() == 0:
-                parts = (one.title, one.where, one.keys, "" if one.enabled else NOT_NOW.strip())
+                parts = (one.title, one.where, one.keys, "" if one.enabled else NOT_NOW + one.tip)
                 return ", ".join(part for part in parts if part)
             case Qt.ItemDataRole.ForegroundRole if not one.enabled:
                 return QColor(theme.current().muted)
@@ -108,6 +109,7 @@ class PaletteDialog(Dialog):
         one = self.current()
         if one is None or not one.enabled:
             self._say()
+            announce(self.said, self.said.text())
             return
         self.accept()
         QTimer.singleShot(0, one.run)  # when this dialog no longer has the window's attention
