@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chorus_gui.app.credentials import certificate_is_locked
 from chorus_gui.core.config.credentials import Secret
 from chorus_gui.core.config.hosts import Host, confirm, unconfirmed, untrusted
+from chorus_gui.core.config.keys import DEFAULT
 from chorus_gui.core.config.load import Checked, check, load, loads
 from chorus_gui.core.config.model import Config, Layout, PlaceKind
 from chorus_gui.core.errors import ConfigChangedError, ConfigError, Fault, UsageError
 from chorus_gui.core.job import JobContext
-from chorus_gui.core.model import Finding
+from chorus_gui.core.model import MODALITIES, Finding
 from chorus_gui.core.pattern import DEFAULTS, FLAT_DEFAULTS
 
 if TYPE_CHECKING:
+    from chorus_gui.app.draft import Draft
     from chorus_gui.core.storage.azure.login import Login
 
 __all__ = [
     "Checked",
     "Layout",
     "check",
+    "check_draft",
     "default_pattern",
     "load",
     "load_or_why",
@@ -84,6 +89,21 @@ def save(file: Path, text: str, based_on: str | None, *, overwrite: bool) -> Pat
         document = ConfigDocument(file, text, seen=None)
     document.save(overwrite=overwrite)
     return file
+
+
+def check_draft(draft: Draft) -> Checked:
+    """What is wrong with a draft, and which certificates need a password: that reads their files, so not for the screen's thread."""
+    places = [("central", DEFAULT), ("journal", DEFAULT), *(("site", name) for name in (DEFAULT, *MODALITIES))]
+    locked, known = set[tuple[str, str]](), dict[str, bool]()
+    for place, modality in places:
+        client, path = (draft.effective((f"{place}.azure_client_{name}", modality)) for name in ("id", "certificate_path"))
+        if client and path:
+            file = str(path)
+            if file not in known:
+                known[file] = certificate_is_locked(draft.file, file)
+            if known[file]:
+                locked.add((f"{place}.azure_client_certificate_password", modality))
+    return replace(check(draft.text, draft.file), locked=frozenset(locked))
 
 
 def unconfirmed_hosts(config: Config) -> list[str]:

@@ -95,9 +95,14 @@ def secret_facts(name: str, text: str, needs: str = NEEDS_STORE, now: datetime |
 
 
 def certificate_is_locked(file: Path, path: str) -> bool:
-    """The certificate's file at ``path``, as the configuration ``file`` has it, needs a password.  False if there is no such file."""
+    """The certificate's file at ``path``, as the configuration ``file`` has it, needs a password.  False if there is no such file, or it cannot
+    be reached.  Not for the screen's thread: a share that is gone answers after a minute.
+    """
     certificate = file.parent / path
-    return certificate.is_file() and is_locked(str(certificate))
+    try:
+        return certificate.is_file() and is_locked(str(certificate))
+    except (OSError, ValueError):
+        return False
 
 
 def paste(text: str, now: datetime | None = None, needs: str = NEEDS_STORE) -> Pasted:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +13,9 @@ from PySide6.QtWidgets import QLineEdit
 from pytestqt.qtbot import QtBot
 from uiworld import settle
 
-from chorus_gui.app import credential_store
+from chorus_gui.app import configuration, credential_store
 from chorus_gui.app.credential_store import has_secrets
+from chorus_gui.app.credentials import certificate_is_locked
 from chorus_gui.core.config import keychain
 from chorus_gui.core.config.credentials import Origin, Sas
 from chorus_gui.core.config.load import load
@@ -112,3 +114,42 @@ def test_each_secret_that_can_be_kept_is_offered_and_its_field_says_where_it_is(
     assert page.form.places["Images"].missing() is None, "Check does not ask for what is in the store"
     session.changed.disconnect(page.render)
     page.hide()
+
+
+def test_nobody_looks_at_a_certificate_on_the_screens_thread(
+    qtbot: QtBot, session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its share may be gone.  What is shown of it comes with what is found wrong."""
+    (tmp_path / "site.pfx").write_bytes(b"a certificate that needs a password")
+    file = tmp_path / "config.toml"
+    auth = SECRETS["azure_client_certificate_password"][1].replace('azure_client_certificate_password = "secret"\n', "")
+    file.write_text(
+        f'[central_path]\npath = "az://box/in"\n[central_path.auth]\n{auth}[journal.source]\npath = "journal.db"\n'
+        f'[site_path.default]\npath = "{tmp_path.as_posix()}"\n',
+        "utf-8",
+    )
+    where = set[int]()
+    real = configuration.certificate_is_locked
+    monkeypatch.setattr(configuration, "certificate_is_locked", lambda *of: (where.add(threading.get_ident()), real(*of))[1])
+    page = ConfigurationPage(Services(session.reader, session.pager, session.settings, None, session.checker))
+    qtbot.addWidget(page)
+    session.changed.connect(page.render)
+    page.show()
+    session.open(file)
+    settle(qtbot, session)
+    key = ("central.azure_client_certificate_password", "default")
+    page.form.reveal(key)
+    qtbot.waitUntil(lambda: page.form.rows[key].has_fallback, timeout=15_000)
+    with monkeypatch.context() as screen:
+        screen.setattr(Path, "is_file", lambda _: pytest.fail("on the screen's thread"))
+        page.form.rows[key].input.edited.emit("another")
+        page.form.rows[key].input.edited.emit("")
+    assert where
+    assert threading.get_ident() not in where
+    session.changed.disconnect(page.render)
+    page.hide()
+
+
+@pytest.mark.parametrize("path", ["x" * 300, "a\0b", "missing.pem"])
+def test_a_certificate_that_nobody_can_look_at_is_not_locked(tmp_path: Path, path: str) -> None:
+    assert not certificate_is_locked(tmp_path / "config.toml", path)

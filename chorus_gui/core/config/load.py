@@ -117,7 +117,8 @@ class Checked:
     """A text that may be faulty, as far as it can be understood.  ``config`` is None if there is a fault.
 
     ``sites``, ``central`` and ``cloud`` (the cloud journal) are those that could be resolved, whatever is wrong elsewhere;
-    ``warnings`` are listed in addition to faults.
+    ``warnings`` are listed in addition to faults.  ``locked``: the keys, each with its modality, of passwords that a certificate's file needs; empty,
+    unless somebody looked at the files.
     """
 
     file: Path
@@ -131,6 +132,7 @@ class Checked:
     cloud: Place | None = None
     exclude: Exclude = field(default_factory=Exclude)
     report: ReportSettings = field(default_factory=ReportSettings)
+    locked: frozenset[tuple[str, str]] = frozenset()
 
 
 def check(

@@ -13,7 +13,7 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import QSplitter, QStackedWidget, QTabWidget, QWidget
 
-from chorus_gui.app.configuration import Checked, check, read_text
+from chorus_gui.app.configuration import Checked, check_draft, read_text
 from chorus_gui.app.draft import Draft, Where
 from chorus_gui.core.config.keys import DEFAULT
 from chorus_gui.core.errors import Fault
@@ -297,13 +297,13 @@ class ConfigurationPage(Page):
             if isinstance(outcome.value, Checked) and draft is self._draft:
                 self._was_checked(draft, outcome.value)
 
-        self._services.reader.ask(self, lambda _: check(draft.text, draft.file), checked, channel=LOOK)
+        self._services.reader.ask(self, lambda _: check_draft(draft), checked, channel=LOOK)
 
     def _was_checked(self, draft: Draft, checked: Checked) -> None:
         self._checked = checked
         warnings = [warning_as_fault(warning) for warning in checked.warnings]
         placed = [(where, fault.problem) for fault in warnings if (where := draft.where(fault.key)) is not None]
-        self.form.show_findings(checked.faults, placed, checked.modalities)
+        self.form.show_findings(checked, placed)
         self.panel.show_findings(draft, checked.faults, warnings)
         self.text.editor.show_faults({fault.line: fault.problem for fault in checked.faults if fault.line})
         self.tester.show_checked(checked)

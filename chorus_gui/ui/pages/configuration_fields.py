@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QLineEdit, QSiz
 from chorus_gui.app import credential_store
 from chorus_gui.app.answers import pasted_path
 from chorus_gui.app.configuration import default_pattern
-from chorus_gui.app.credentials import NEEDS, certificate_is_locked, secret_facts
+from chorus_gui.app.credentials import NEEDS, secret_facts
 from chorus_gui.app.draft import Draft, Where
 from chorus_gui.app.place_choice import address
 from chorus_gui.app.place_kinds import FOLDER, FORMS, PlaceForm
@@ -300,6 +300,7 @@ class KeyRow(FormRow):
         self._warning.hide()
         self._fault_shown: Fault | None = None
         self._fallback = False
+        self.locked = False  # the password of a certificate's file, which needs one
         self.fix = button("", "Use the suggested value", icon="check")
         self.fix.hide()
         self.fix.clicked.connect(self._fix)
@@ -367,20 +368,13 @@ class KeyRow(FormRow):
         if name == "smtp_password":
             return bool(draft.effective((f"{place}.smtp_user", self.where[1]))) and not draft.effective(self.where)
         if name == "azure_client_certificate_password":
-            return self._opens_kept(draft)
+            return self.locked and not draft.effective(self.where)
         if name not in ("azure_sas_token", "azure_account_key"):
             return False
         mode, url = (draft.effective((f"{place}.{other}", self.where[1])) for other in ("auth_mode", "azure_account_url"))
         if name == "azure_account_key":
             return mode == "key" and not draft.effective(self.where)
         return mode in ("sas", "sas_token") and "sig=" not in str(url).lower()
-
-    def _opens_kept(self, draft: Draft) -> bool:
-        """The certificate's file needs a password, and the text has none."""
-        place = self.where[0].partition(".")[0]
-        names = ("azure_client_id", "azure_client_certificate_path")
-        client, path = (draft.effective((f"{place}.{name}", self.where[1])) for name in names)
-        return bool(client and path and not draft.effective(self.where)) and certificate_is_locked(draft.file, str(path))
 
     def _hint(self, draft: Draft) -> str:
         if variable := draft.variable(self.where):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtWidgets import QLabel, QLayout, QScrollArea, QVBoxLayout, QWidget
 
 from chorus_gui.app import sampling
+from chorus_gui.app.configuration import Checked
 from chorus_gui.app.draft import Draft, Where
 from chorus_gui.core.config.keys import DEFAULT
 from chorus_gui.core.errors import Fault
@@ -83,6 +84,7 @@ class Form(QObject):
         self._faults: Mapping[Where, Sequence[Fault]] = {}
         self._warnings: Mapping[Where, Sequence[str]] = {}
         self._modalities: Sequence[str] = ()
+        self._locked: Collection[Where] = ()
         self._sample: sampling.Sample | None = None
         parts = {"site": self._site, "central": self._central, "journal": self._journal, "behaviour": self._behaviour}
         titles = ("S&ite", "&Central store", "Jou&rnal", "&Behaviour")
@@ -171,19 +173,19 @@ class Form(QObject):
     def forget(self) -> None:
         """Another file is opened: what is made before that is read shows nothing, and no fault of this file is kept."""
         self._draft = None
-        self._faults, self._warnings, self._modalities = {}, {}, ()
+        self._faults, self._warnings, self._modalities, self._locked = {}, {}, (), ()
 
-    def show_findings(self, faults: Sequence[Fault], warnings: Sequence[tuple[Where, str]], modalities: Sequence[str]) -> None:
+    def show_findings(self, checked: Checked, warnings: Sequence[tuple[Where, str]]) -> None:
         """What is wrong, each at its field; folds with a fault in them are opened."""
         assert self._draft is not None
         by_fault: dict[Where, list[Fault]] = defaultdict(list)
         by_warning: dict[Where, list[str]] = defaultdict(list)
-        for fault in faults:
+        for fault in checked.faults:
             if (where := self._draft.where_of(fault)) is not None:
                 by_fault[where].append(fault)
         for where, sentence in warnings:
             by_warning[where].append(sentence)
-        self._faults, self._warnings = by_fault, by_warning
+        self._faults, self._warnings, self._locked = by_fault, by_warning, checked.locked
         for fold, wheres in self._folds:
             if any(where in by_fault for where in wheres):
                 fold.open()
@@ -192,12 +194,15 @@ class Form(QObject):
                 place.reveal(where)
         for where, key_row in self._rows.items():
             key_row.show_findings(self._draft, by_fault.get(where, []), by_warning.get(where, []))
+            if key_row.locked != (where in checked.locked):
+                key_row.locked = where in checked.locked
+                key_row.show_draft(self._draft)
         for place in self._places.values():
             place.show_faults(by_fault)
-        if modalities:
-            self._modalities = modalities
+        if checked.modalities:
+            self._modalities = checked.modalities
             for name, card in self._cards.items():
-                card.setVisible(name in modalities)
+                card.setVisible(name in checked.modalities)
 
     def show_sample(self, found: sampling.Sample | None) -> None:
         """What each modality's pattern matches on the site."""
@@ -255,6 +260,7 @@ class Form(QObject):
         made.fix_wanted.connect(self.fix_wanted)
         assert where not in self._rows, f"two rows for {where}"
         self._rows[where] = made
+        made.locked = where in self._locked
         if (draft := self._shown) is not None:
             made.show_draft(draft)
             made.show_findings(draft, list(self._faults.get(where, [])), list(self._warnings.get(where, [])))
