@@ -220,7 +220,7 @@ def open_first(session: Session, config: Path | None, *, demo: bool) -> None:
         session.do(OpenDemo())
     elif config is not None:
         session.open(config)
-    elif last and Path(last).is_file():
+    elif last and os.path.isfile(last):  # noqa: PTH113 - Path.is_file raises what a dead share answers
         session.open(Path(last))
     elif not last and not session.settings.sites:
         session.do(ShowPage("configuration", "assistant"))

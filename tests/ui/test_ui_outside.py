@@ -21,8 +21,10 @@ from world import World
 
 from chorus_gui.app import facts
 from chorus_gui.ui import intents, outside, watching
+from chorus_gui.ui.app import open_first
 from chorus_gui.ui.session import Session
 from chorus_gui.ui.state import JobKind
+from chorus_gui.ui.widgets import files
 
 IN_PLACE = (
     "import sys, pathlib; p = pathlib.Path(sys.argv[1]); p.write_text(p.read_text('utf-8').replace(sys.argv[2], sys.argv[3]), 'utf-8')"
@@ -289,3 +291,8 @@ def test_a_share_that_cannot_be_reached_stops_nothing(
     inside.end()
     session.open(gone)
     assert session.state.config_error
+    session.settings.put("last", str(gone))
+    open_first(session, None, demo=False)
+    files.begin_at(gone)
+    assert str(gone.parent) not in str(files.folder())
+    files.begin_at(None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from PySide6.QtCore import QStandardPaths
@@ -24,7 +25,7 @@ def begin_at(configuration: Path | None) -> None:
 def folder() -> Path:
     """Where a dialog starts: a folder of the person's."""
     for place in (_Place.last, _Place.configuration.parent if _Place.configuration else None):
-        if place is not None and place.is_dir():
+        if place is not None and os.path.isdir(place):  # noqa: PTH112 - Path.is_dir raises what a dead share answers
             return place
     return Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.DocumentsLocation))
 
