@@ -147,9 +147,8 @@ def test_what_a_page_says_by_itself_waits_for_the_mouse(
         settled(window)
         assert "a.colleague" in window.top.journal.text()
         if name == "review":
-            assert any(
-                "changed since" in one.accessibleName() for one in window.stack.currentWidget().findChildren(QFrame) if one.isVisible()
-            )
+            frames = window.stack.currentWidget().findChildren(QFrame)  # the page has a timer of its own
+            qtbot.waitUntil(lambda: any("changed since" in one.accessibleName() for one in frames if one.isVisible()), timeout=5_000)  # noqa: B023
         session.update(custody=first.custody, credential=first.credential, review=first.review)
         qtbot.waitUntil(lambda: not window.top._steady.waits, timeout=5_000)
 
