@@ -21,7 +21,6 @@ from chorus_gui.core.storage.local import LocalStore
 from chorus_gui.core.storage.retrying import RetryingStore
 
 _QUIET = {
-    "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "false",  # with Python 3.11 it can lock a worker up while threads start
     "DASK_DISTRIBUTED__WORKER__MEMORY__TARGET": "false",
     "DASK_DISTRIBUTED__ADMIN__TICK__LIMIT": "60s",
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -273,6 +274,20 @@ def test_a_lost_scheduler_means_not_sent(tmp_path: Path, monkeypatch: pytest.Mon
     assert main(["-c", str(world.file), "submit", "--yes", "--cluster", address]) == Status.STOPPED
     assert main(["-c", str(world.file), "submit", "--yes", "--cluster", "off"]) == Status.DONE
     assert all(row[-1] for row in rows(world))
+
+
+@pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="only this Python can be locked up")
+def test_the_profiler_of_a_worker_is_stopped_before_it_gets_work(cluster: Cluster, tmp_path: Path):
+    """It and a thread that starts could wait for each other for ever."""
+    from distributed import Client
+
+    assert submitted(site(tmp_path, cluster.processes.address, files=4)).ok
+    with Client(cluster.processes.address, set_as_default=False) as client:
+        found: Any = client.run(lambda dask_worker: {name: call.is_running() for name, call in dask_worker.periodic_callbacks.items()})
+    assert len(found) == 3
+    for calls in found.values():
+        assert {name for name, runs in calls.items() if not runs} >= {"profile", "profile-cycle"}
+        assert calls["heartbeat"]
 
 
 @pytest.fixture

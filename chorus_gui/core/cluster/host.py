@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import platform
+import sys
 import threading
 import time
 import traceback
@@ -117,9 +118,22 @@ def exchange(message: Sealed) -> Sealed:
         return pack(message.name, _harmless(error))
 
 
-async def prove(message: Sealed) -> Sealed:
-    """Show that this worker can do what it will be asked for: "" or why not."""
+async def prove(message: Sealed, dask_worker: Any = None) -> Sealed:
+    """Show that this worker can do what it will be asked for: "" or why not.  Dask gives ``dask_worker``, and waits in the worker's own thread."""
+    _stop_profiler(dask_worker)
     return await asyncio.to_thread(_prove, message)
+
+
+def _stop_profiler(worker: Any) -> None:
+    """With Python 3.11, the look of Dask's profiler at all threads (``sys._current_frames``) and a thread that starts can wait for each other for ever.
+
+    A batch starts threads.  The profiler only makes a chart of Dask.
+    """
+    if sys.version_info[:2] != (3, 11):
+        return
+    for name in ("profile", "profile-cycle"):
+        if (call := getattr(worker, "periodic_callbacks", {}).get(name)) is not None:
+            call.stop()
 
 
 def _prove(message: Sealed) -> Sealed:
