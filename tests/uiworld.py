@@ -9,6 +9,7 @@ from pathlib import Path
 from pytestqt.qtbot import QtBot
 
 from chorus_gui.ui.intents import Intent
+from chorus_gui.ui.main_window import MainWindow
 from chorus_gui.ui.session import Session
 from chorus_gui.ui.settings import Settings
 
@@ -21,6 +22,19 @@ def a_session(qtbot: QtBot, folder: Path) -> Iterator[Session]:
     with qtbot.waitSignal(session.stopped, timeout=20_000):
         session.stop()
     session.deleteLater()
+
+
+@contextmanager
+def a_window(qtbot: QtBot, session: Session) -> Iterator[MainWindow]:
+    """The window of a session, on screen; afterwards its jobs are cancelled, and it is closed.  The session is left to whoever made it."""
+    window = MainWindow(session)
+    window.show()
+    qtbot.waitExposed(window)
+    yield window
+    session.jobs.cancel_all()
+    window._stopped = True
+    window.close()
+    window.deleteLater()
 
 
 def settle(qtbot: QtBot, session: Session) -> None:

@@ -11,6 +11,9 @@ from chorus_gui.core.folders import (
     data_folder,
     guide,
     home_of_this_run,
+    is_file,
+    is_folder,
+    is_there,
     log_folder,
     program_folder,
     remove_file,
@@ -22,7 +25,7 @@ from chorus_gui.core.folders import (
 from chorus_gui.core.refused import refusal
 
 __all__ = [
-    "FOLDERS", "FORGOTTEN", "clear_local_data", "data_folder", "guide", "log_folder", "receipts_folder", "remove_leftovers", "replace_file",
+    "FOLDERS", "FORGOTTEN", "clear_local_data", "data_folder", "guide", "is_file", "is_folder", "is_there", "log_folder", "receipts_folder", "remove_leftovers", "replace_file",
     "resource", "settings_folder", "shared_receipts_folder", "suggested_configuration",
 ]  # fmt: skip
 

@@ -405,7 +405,7 @@ LIST = ".files.csv.gz"
 
 
 def save_all(receipt: Receipt, folder: Path, listed: bytes) -> tuple[Receipt, Path]:
-    """:func:`save`, without the list of files if there is no space for it: the receipt as it was saved, and its page's path."""
+    """As :func:`save`, but a list of files that cannot be saved is left out.  Returns the receipt as it was saved, and its page's path."""
     try:
         return receipt, save(receipt, folder, listed)
     except OSError as error:

@@ -10,7 +10,7 @@ from pathlib import Path
 from chorus_gui.core.config.model import Config
 
 Stamp = tuple[int, int] | None
-"""What differs after a change: time of change (ns) and size; None: there is no such file."""
+"""What differs after a change: time of change (ns) and size; None: the file does not exist."""
 _HEAD_BYTES = 100
 _COUNTER = slice(24, 28)
 """SQLite counts here how often a database was changed"""

@@ -141,6 +141,21 @@ def disk_path(root: str | os.PathLike[str], path: str = "") -> str:
     return extended(os.path.abspath(os.fspath(root)), path)
 
 
+def is_there(path: str | os.PathLike[str]) -> bool:
+    """A file or folder exists, and its drive answers.  ``Path.exists`` raises what a share says that cannot be reached, or that refuses."""
+    return os.path.exists(path)  # noqa: PTH110
+
+
+def is_folder(path: str | os.PathLike[str]) -> bool:
+    """As :func:`is_there`, for a folder."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def is_file(path: str | os.PathLike[str]) -> bool:
+    """As :func:`is_there`, for a file."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
 def patiently(call: Callable[[], T]) -> T:
     """Call again, for some seconds, while another program holds the file: a virus scanner, a backup, a reader of our own.
 

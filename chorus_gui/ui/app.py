@@ -20,7 +20,7 @@ from PySide6.QtCore import QCoreApplication, QEvent, QEventLoop, QFileSystemWatc
 from PySide6.QtWidgets import QApplication, QWidget
 
 from chorus_gui import __version__
-from chorus_gui.app.folders import data_folder, log_folder, remove_leftovers, replace_file
+from chorus_gui.app.folders import data_folder, is_file, log_folder, remove_leftovers, replace_file
 from chorus_gui.app.portable import check_own_home
 from chorus_gui.app.status import Status
 from chorus_gui.core.computer import computer_fault, folder_fault
@@ -220,7 +220,7 @@ def open_first(session: Session, config: Path | None, *, demo: bool) -> None:
         session.do(OpenDemo())
     elif config is not None:
         session.open(config)
-    elif last and os.path.isfile(last):  # noqa: PTH113 - Path.is_file raises what a dead share answers
+    elif last and is_file(last):
         session.open(Path(last))
     elif not last and not session.settings.sites:
         session.do(ShowPage("configuration", "assistant"))

@@ -17,6 +17,7 @@ from PySide6.QtCore import QEvent, Qt, QUrl, Signal
 from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QApplication, QDialog, QMainWindow, QStackedWidget, QWidget
 
+from chorus_gui.app.folders import is_there
 from chorus_gui.core.job import OutcomeKind
 from chorus_gui.core.waiting import Waiting
 from chorus_gui.ui import theme
@@ -415,7 +416,7 @@ def open_path(path: Path, select: bool) -> None:
     import subprocess
     import sys
 
-    if select and sys.platform == "win32" and path.exists():
+    if select and sys.platform == "win32" and is_there(path):
         explorer = Path(os.environ.get("SYSTEMROOT", r"C:\Windows")) / "explorer.exe"
         # One text: Explorer reads it itself, and divides it at commas outside of quotes, which no name on Windows has.
         subprocess.Popen(f'"{explorer}" /select,"{path}"')  # noqa: S603 - the system's own, without a shell

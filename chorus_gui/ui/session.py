@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -19,7 +18,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from chorus_gui.app import facts
 from chorus_gui.app.configuration import load_or_why, trust_host, unconfirmed_hosts
 from chorus_gui.app.custody import CustodyConflictError
-from chorus_gui.app.folders import log_folder, receipts_folder
+from chorus_gui.app.folders import is_there, log_folder, receipts_folder
 from chorus_gui.app.known import LessHistoryError
 from chorus_gui.app.readiness_facts import readiness
 from chorus_gui.app.run import Done
@@ -220,7 +219,7 @@ class Session(QObject):
         file = file.absolute()
         same = file == self.state.config_file
         config, error, faults = load_or_why(file)
-        if config is not None or os.path.exists(file):  # noqa: PTH110 - Path.exists raises what a dead share answers
+        if config is not None or is_there(file):
             self.settings.remember(file)
             self.settings.put("last", str(file))
         fresh = self.state if same else SessionState(jobs=self.state.jobs, after=self.state.after, messages=self.state.messages)

@@ -5,11 +5,12 @@ What asks the system for this runs on a thread of its own.  A share that does no
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import shiboken6
 from PySide6.QtCore import QElapsedTimer, QFileSystemWatcher, QObject, QThread, QTimer, Signal
+
+from chorus_gui.app.folders import is_there
 
 QUIET_MS = 300
 """Changes that follow each other faster are one change."""
@@ -38,15 +39,12 @@ class _Inside(QObject):
         self.changed.emit()  # what changed until now, nobody noticed
 
     def _add(self) -> None:
-        """Also what was replaced or did not exist: the system forgets a file that is gone.
-
-        Not ``Path.exists``: it raises what a share answers that cannot be reached, or that refuses.
-        """
+        """Also what was replaced or did not exist: the system forgets a file that is gone."""
         if self._watcher is None:
             return
         before = {*self._watcher.files(), *self._watcher.directories()}
         wanted = dict.fromkeys(str(one) for file in self._files for one in (file, file.parent))
-        if new := [path for path in wanted if path not in before and os.path.exists(path)]:  # noqa: PTH110 - see above
+        if new := [path for path in wanted if path not in before and is_there(path)]:
             self._watcher.addPaths(new)
 
     def _changed(self, _: str) -> None:

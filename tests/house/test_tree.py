@@ -227,3 +227,15 @@ def test_pictures_are_those_that_documents_show(texts: dict[str, str]) -> None:
     documents = {name: text for name, text in texts.items() if name.endswith(".md")}
     shown = {name for text in documents.values() for name in re.findall(r"screenshots/([a-z0-9-]+\.png)", text)}
     assert {file.name for file in (ROOT / "docs" / "screenshots").glob("*.png")} == shown
+
+
+def test_the_window_looks_for_files_where_a_dead_share_is_no_error() -> None:
+    """``Path.exists`` and its siblings raise what a share says that cannot be reached.  Where they are, something catches ``OSError``."""
+    looks = re.compile(r"\.(?:exists|is_file|is_dir)\(\)")
+    caught = {"dropped.py": 3, "assistant/steps.py": 1}
+    found = {
+        file.relative_to(ROOT / "chorus_gui" / "ui").as_posix(): count
+        for file in (ROOT / "chorus_gui" / "ui").rglob("*.py")
+        if (count := len(looks.findall(file.read_text("utf-8"))))
+    }
+    assert found == caught

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QApplication, QDialog, QPushButton
 from pytestqt.qtbot import QtBot
 from shiboken6 import isValid
 from uiwalk import SCREENS
-from uiworld import a_session, run_job, settle
+from uiworld import a_session, a_window, run_job, settle
 
 from chorus_gui.app.demo import make_site, write_config
 from chorus_gui.ui import intents
@@ -36,15 +36,8 @@ LARGE = QSize(1600, 1400)
 
 @pytest.fixture
 def window(qtbot: QtBot, tmp_path: Path) -> Iterator[MainWindow]:
-    with a_session(qtbot, tmp_path) as session:
-        window = MainWindow(session)
-        window.show()
-        qtbot.waitExposed(window)
+    with a_session(qtbot, tmp_path) as session, a_window(qtbot, session) as window:
         yield window
-        session.jobs.cancel_all()
-        window._stopped = True
-        window.close()
-        window.deleteLater()
 
 
 def active(qtbot: QtBot, dialog: QDialog) -> None:

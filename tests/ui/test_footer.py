@@ -12,6 +12,7 @@ from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, Qt
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QAccessibleEvent, QFont, QMouseEvent
 from PySide6.QtWidgets import QApplication, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
+from uiworld import a_window
 
 from chorus_gui.core.job import Count, OutcomeKind, Snapshot
 from chorus_gui.core.waiting import Waiting, Why
@@ -50,13 +51,8 @@ def letters(qapp: QApplication) -> Iterator[Callable[[int], None]]:
 
 @pytest.fixture
 def window(qtbot: QtBot, letters: object, opened: Session) -> Iterator[MainWindow]:
-    window = MainWindow(opened)
-    window.show()
-    qtbot.waitExposed(window)
-    yield window
-    window._stopped = True
-    window.close()
-    window.deleteLater()
+    with a_window(qtbot, opened) as window:
+        yield window
 
 
 @pytest.fixture

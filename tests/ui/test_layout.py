@@ -29,7 +29,7 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 from uiwalk import SCREENS, Walk
-from uiworld import a_session, run_job, settle
+from uiworld import a_session, a_window, run_job, settle
 
 import chorus_gui.ui
 from chorus_gui.app.demo import change_site, make_site, write_config
@@ -56,15 +56,8 @@ ROWS_ON_SMALL_SCREENS = 8
 
 @pytest.fixture
 def window(qtbot: QtBot, tmp_path: Path) -> Iterator[MainWindow]:
-    with a_session(qtbot, tmp_path) as session:
-        window = MainWindow(session)
-        window.show()
-        qtbot.waitExposed(window)
+    with a_session(qtbot, tmp_path) as session, a_window(qtbot, session) as window:
         yield window
-        session.jobs.cancel_all()
-        window._stopped = True
-        window.close()
-        window.deleteLater()
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from PySide6.QtCore import QAbstractItemModel, QAbstractListModel, QModelIndex, 
 from PySide6.QtGui import QAction, QGuiApplication
 from PySide6.QtWidgets import QAbstractItemView, QApplication, QComboBox, QLabel, QPushButton, QTableView, QTabWidget, QTreeView, QWidget
 from pytestqt.qtbot import QtBot
-from uiworld import a_session, run_job, settle
+from uiworld import a_session, a_window, run_job, settle
 
 from chorus_gui.app.demo import make_site, write_config
 from chorus_gui.ui import intents
@@ -118,15 +118,8 @@ def shown_on_pages(window: MainWindow) -> dict[str, list[tuple[str, str]]]:
 
 @pytest.fixture
 def window(qtbot: QtBot, tmp_path: Path) -> Iterator[MainWindow]:
-    with a_session(qtbot, tmp_path) as session:
-        window = MainWindow(session)
-        window.show()
-        qtbot.waitExposed(window)
+    with a_session(qtbot, tmp_path) as session, a_window(qtbot, session) as window:
         yield window
-        session.jobs.cancel_all()
-        window._stopped = True
-        window.close()
-        window.deleteLater()
 
 
 @pytest.fixture

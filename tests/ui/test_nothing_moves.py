@@ -13,7 +13,7 @@ from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, Qt
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QAbstractButton, QAbstractItemView, QApplication, QComboBox, QFrame, QLabel, QLineEdit, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
-from uiworld import run_job, settle
+from uiworld import a_window, run_job, settle
 from world import World
 
 from chorus_gui.app.custody import State as Custody
@@ -36,13 +36,8 @@ SIZES = ((1024, 700), (1366, 768), (1700, 900))
 
 @pytest.fixture
 def window(qtbot: QtBot, opened: Session) -> Iterator[MainWindow]:
-    window = MainWindow(opened)
-    window.show()
-    qtbot.waitExposed(window)
-    yield window
-    window._stopped = True
-    window.close()
-    window.deleteLater()
+    with a_window(qtbot, opened) as window:
+        yield window
 
 
 def places(window: MainWindow) -> dict[QWidget, QRect]:

@@ -11,7 +11,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
-from uiworld import a_session, run_job, settle
+from uiworld import a_session, a_window, run_job, settle
 from world import World
 
 from chorus_gui.core.custody.state import State as Custody
@@ -99,15 +99,8 @@ def test_a_failure_about_a_configuration_that_is_closed_is_not_told(qtbot: QtBot
 
 @pytest.fixture
 def window(qtbot: QtBot, tmp_path: Path) -> Iterator[MainWindow]:
-    with a_session(qtbot, tmp_path) as session:
-        window = MainWindow(session)
-        window.show()
-        qtbot.waitExposed(window)
+    with a_session(qtbot, tmp_path) as session, a_window(qtbot, session) as window:
         yield window
-        session.jobs.cancel_all()
-        window._stopped = True
-        window.close()
-        window.deleteLater()
 
 
 def forever(ctx: JobContext) -> None:

@@ -19,7 +19,7 @@ from chorus_gui.core.errors import ChorusError
 from chorus_gui.core.folders import remove_file
 
 _LONG = 20
-"""Characters of a secret that is no common word."""
+"""A secret with this many characters or more is not a common word."""
 _NAMES = {name.encode() for key in KEYS.values() if key.kind is Kind.SECRET for name in (key.meaning.rpartition(".")[2], *key.aliases)}
 
 Step = Callable[[ConfigDocument], Mapping[str, str]]

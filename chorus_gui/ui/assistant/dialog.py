@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QFrame, QWidget
 from chorus_gui.app import sampling
 from chorus_gui.app.answers import Answers, compose
 from chorus_gui.app.configuration import Checked, check
+from chorus_gui.app.folders import is_there
 from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
 from chorus_gui.core.model import Grade
 from chorus_gui.ui import intents, theme
@@ -288,7 +289,7 @@ class Assistant(Dialog):
             else:
                 self._save()
 
-        self._services.reader.ask(self, lambda _: file.exists(), known, channel="step")
+        self._services.reader.ask(self, lambda _: is_there(file), known, channel="step")
 
     def _save(self) -> None:
         file = self.ending.file

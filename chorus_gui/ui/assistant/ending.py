@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QLineEdit, QWidget
 
 from chorus_gui.app import sampling
 from chorus_gui.app.answers import Answers, pasted_path
-from chorus_gui.app.folders import suggested_configuration
+from chorus_gui.app.folders import is_folder, is_there, suggested_configuration
 from chorus_gui.core.config.keys import DEFAULT
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import MODALITIES, Finding, Grade, Mode, Tally
@@ -217,15 +217,17 @@ class SaveStep(Step):
 
         def step(_: JobContext) -> str:
             folder = target.parent
-            if not folder.exists():
-                above = next((one for one in folder.parents if one.exists()), None)
+            if not is_there(folder):
+                above = next((one for one in folder.parents if is_there(one)), None)
                 return (
                     folder_problem(above, write=True)
                     if above is not None
                     else f"The drive of “{folder}” does not exist. Choose another folder."
                 )
             return (
-                f"“{target}” is a folder. Add a file name, such as config.toml." if target.is_dir() else folder_problem(folder, write=True)
+                f"“{target}” is a folder. Add a file name, such as config.toml."
+                if is_folder(target)
+                else folder_problem(folder, write=True)
             )
 
         return step

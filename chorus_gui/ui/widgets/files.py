@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from PySide6.QtCore import QStandardPaths
 from PySide6.QtWidgets import QFileDialog, QWidget
+
+from chorus_gui.app.folders import is_folder
 
 
 class _Place:
@@ -25,7 +26,7 @@ def begin_at(configuration: Path | None) -> None:
 def folder() -> Path:
     """Where a dialog starts: a folder of the person's."""
     for place in (_Place.last, _Place.configuration.parent if _Place.configuration else None):
-        if place is not None and os.path.isdir(place):  # noqa: PTH112 - Path.is_dir raises what a dead share answers
+        if place is not None and is_folder(place):
             return place
     return Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.DocumentsLocation))
 

@@ -58,7 +58,7 @@ class Steady(QObject):
 
     def set_working(self, buttons: Iterable[tuple[object, QWidget]], wanted: Sequence[object], *, busy: bool) -> None:
         """Each button with its row: it works while its row is wanted and no job runs.  That never waits: a row that is shown only because the
-        mouse moves must not do what is no longer offered, and a second click must not do it twice.
+        mouse moves must not do what was withdrawn, and a second click must not do it twice.
         """
         self._watch()
         for its_row, one in buttons:
