@@ -66,7 +66,7 @@ def check_sources(case: Case) -> Iterator[Finding]:
 def traffic(site: Place, central: Place) -> Finding | None:
     """Which traffic its owner pays for when files are uploaded from a place of the site; None for a folder, and for a server that is not the service's own.
 
-    Regions are compared by nobody: those of S3 and Google are never the ones of Azure, and Azure tells nobody in which one an account is.
+    The program does not compare regions: those of S3 and Google are never the ones of Azure, and Azure does not say in which one an account is.
     """
     match site.kind:  # without “case _”, so that pyright names this line when there is another kind
         case PlaceKind.FOLDER:
