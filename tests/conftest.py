@@ -12,6 +12,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from hypothesis import HealthCheck, settings
 from output_schema import faults
 from s3server import S3Server, moto
 
+from chorus_gui.app import demo
 from chorus_gui.app.demo.azurite import Azurite, UnavailableError, running
 from chorus_gui.app.sleep import Way
 from chorus_gui.cli.report import Report
@@ -44,6 +46,7 @@ if sys.platform == "win32":  # a screen that is none finds no fonts by itself th
 
 
 _numbers = itertools.count()
+demo.patient_files = cache(demo.patient_files)  # a patient's images and waveforms take 0.1 s to draw, and are the same each time
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import tomlkit
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -225,3 +226,58 @@ def test_whatever_is_set_reads_back_and_the_comments_stay(layout: Layout, edits:
     for dotted in expected:
         document.remove(dotted)
         assert document.get(dotted) is None
+
+
+LINES = [
+    'key = "old"',
+    "key = 'old'",
+    "  key='old'   # with a comment",
+    'key = "a # b" # c',
+    'key = "a \\" = b"',
+    "\tkey\t=\t7",
+    "key = true#x",
+    "key = 2026-01-02T03:04:05Z",
+    "key = 1_000",
+    '"key" = "old"',
+    "'key' = \"old\"",
+    'key = ""',
+    'key = """old"""',
+    'key = """\nold = "x"\n"""',
+    "key = '''\nold'''",
+    "key = [1,\n 2]",
+    "key = {a = 1}",
+    'key = "old"  ',
+]
+AROUND = [
+    "{}\n",
+    'other = """\nkey = "no"\n"""\n{}\n',
+    "# key = 1\n{}\nlast = 1",
+    "a.b = 1\x0c#\n{}\n",
+    "# one\u2028key = 2\n{}\n",
+    'other = "key = 3"\n{}',
+]
+
+
+@pytest.mark.parametrize("value", ["new", 'a "b" \\ c', "two\nlines", "", 5, True, "é\U0001f600\x07"])
+@pytest.mark.parametrize("line", LINES)
+def test_a_value_is_replaced_as_by_tomlkit_which_reads_the_whole_text(line: str, value: str | int | bool) -> None:
+    for around in AROUND:
+        text = "[table]\n" + around.format(line)
+        try:
+            tomllib.loads(text)
+        except tomllib.TOMLDecodeError:
+            continue
+        theirs = tomlkit.parse(text)
+        theirs["table"]["key"] = value  # type: ignore[index]
+        document = ConfigDocument(Path("config.toml"), text, seen=None)
+        document.set("table.key", value)
+        assert document.text == tomlkit.dumps(theirs)
+
+
+def test_an_edit_of_the_template_does_not_read_all_of_it_with_tomlkit(monkeypatch: pytest.MonkeyPatch) -> None:
+    document = new_document(Path("config.toml"))
+    document.set("central_path.path", "az://first")
+    monkeypatch.setattr(tomlkit, "parse", lambda _: pytest.fail("15 ms for a letter"))
+    for length in range(1, 12):
+        document.set("central_path.path", "az://second"[:length])
+    assert document.get("central_path.path") == "az://second"

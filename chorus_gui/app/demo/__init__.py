@@ -152,21 +152,27 @@ def _person(person_id: int, seed: int) -> tables.Person:
 
 
 def _write_patient(root: Path, person: tables.Person, seed: int) -> None:
-    """Images and waveforms of one patient, written as if they arrived on the day after admission."""
+    for place, content, at in patient_files(person, seed):
+        _write(root / place, content, at)
+
+
+def patient_files(person: tables.Person, seed: int) -> list[tuple[str, bytes, datetime]]:
+    """Images and waveforms of one patient, as if they arrived on the day after admission: path below the site, content, time."""
     rng = random.Random(f"{seed} {person.person_id} files")
-    folder, arrived = root / str(person.person_id), person.admitted + timedelta(days=1)
+    arrived = person.admitted + timedelta(days=1)
     series, session = rng.randrange(10_000, 99_999), SESSIONS * person.person_id
     scan = dicom.Study(str(person.person_id), person.sex, person.admitted, rng)
+    files: list[tuple[str, bytes, datetime]] = []
     for number in range(1, SLICES + 1):
-        place = folder / "Images" / "CT" / scan.accession / str(series)
-        _write(place / f"{number}.dcm", dicom.ct_slice(scan, number, SLICES), arrived + timedelta(seconds=number))
+        place = f"{person.person_id}/Images/CT/{scan.accession}/{series}/{number}.dcm"
+        files.append((place, dicom.ct_slice(scan, number, SLICES), arrived + timedelta(seconds=number)))
     for number in range(RECORDS):
-        begun = person.admitted + timedelta(hours=1 + number)
         name = str(session + number)
-        header, samples = waveforms.record(name, begun, rng)
-        place = folder / "Waveforms" / "Telemetry" / name
-        _write(place / f"{name}.hea", header.encode("ascii"), arrived + timedelta(hours=number))
-        _write(place / f"{name}.dat", samples, arrived + timedelta(hours=number))
+        header, samples = waveforms.record(name, person.admitted + timedelta(hours=1 + number), rng)
+        place = f"{person.person_id}/Waveforms/Telemetry/{name}/{name}"
+        files.append((f"{place}.hea", header.encode("ascii"), arrived + timedelta(hours=number)))
+        files.append((f"{place}.dat", samples, arrived + timedelta(hours=number)))
+    return files
 
 
 def _write(file: Path, content: bytes, at: datetime) -> None:
