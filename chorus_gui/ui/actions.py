@@ -79,12 +79,20 @@ def _open_dropped(host: Host, intent: intents.OpenDropped) -> None:
     host.start(JobKind.OPEN, "Open what was dropped", lambda _: look_at(intent.paths), done, key="")
 
 
+def _opens(host: Host) -> Callable[[Path], None]:
+    """What opens a file that was saved, unless the person opened another configuration meanwhile."""
+    before = host.state.config_file
+    return lambda file: host.open(file) if host.state.config_file == before else None
+
+
 def _save_config(host: Host, intent: intents.SaveConfig) -> None:
     from chorus_gui.app import configuration
 
+    opens = _opens(host)
+
     def done(file: Path) -> str:
         others = any(job.kind not in (JobKind.SAVE, JobKind.TEST) for job in host.state.jobs)
-        host.open(file)
+        opens(file)
         return f"Saved {file.name}." + (" The running job still uses the earlier one." if others else "")
 
     host.start(
@@ -98,14 +106,14 @@ def _save_config(host: Host, intent: intents.SaveConfig) -> None:
 
 
 def _keep_tokens(host: Host, _: intents.KeepTokens) -> None:
-    file = host.state.config_file
+    file, opens = host.state.config_file, _opens(host)
     if file is None:
         raise UsageError("No configuration is open.", remedy="Open one with File → Open configuration.")
 
     from chorus_gui.app import credential_store
 
     def done(kept: credential_store.Kept) -> str:
-        host.open(file)
+        opens(file)
         text = f"Moved {count_of(len(kept.entries), 'credential')} from {file.name} to {credential_store.title()}."
         return " ".join([text, *kept.remains])
 
@@ -115,14 +123,14 @@ def _keep_tokens(host: Host, _: intents.KeepTokens) -> None:
 def _renew(host: Host, intent: intents.RenewCredential) -> None:
     from chorus_gui.app.renewal import place_title, save_credential
 
-    file, secret, workspace = host.state.config_file, intent.secret, host.workspace()
+    file, secret, workspace, opens = host.state.config_file, intent.secret, host.workspace(), _opens(host)
     if secret is None or file is None:
         workspace.try_credentials()
         return
 
     def done(places: tuple[str, ...]) -> str:
         workspace.try_credentials()
-        host.open(file)
+        opens(file)
         return f"Saved the new credential for {' and '.join(map(place_title, places))}. The job continues with it."
 
     host.start(JobKind.SAVE, "Save the credential", lambda _: save_credential(file, intent.where, secret), done, cancellable=False, key="")

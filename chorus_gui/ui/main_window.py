@@ -9,7 +9,7 @@ import importlib
 import importlib.util
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,6 +71,10 @@ NO_PERCENT = (-1, 0)
 """The ID of no job, and how much of it is done."""
 
 
+ELSEWHERE = "Open the configuration of this job to enter a new credential."
+"""What to do if a job waits for a credential of a site that is not open."""
+
+
 class MainWindow(QMainWindow):
     """The window.  ``closed`` is emitted when the window and every thread have ended."""
 
@@ -89,6 +93,7 @@ class MainWindow(QMainWindow):
         self._pages: dict[str, Page] = {}
         self._unsaved: set[str] = set()
         self._percent = NO_PERCENT
+        self._site = session.state.site
         self.setWindowTitle("CHoRUS Upload")
         self.setWindowIcon(program_icon())
         self.setAcceptDrops(True)
@@ -191,9 +196,20 @@ class MainWindow(QMainWindow):
         self.job.render_state(state)
         self.menus.render(state)
         before = QApplication.focusWidget()
+        if self._site != state.site:
+            self._site = state.site
+            self._forget_site()
         for page in self._pages.values():
             page.render(state)
         self._keep_focus(before)
+
+    def _forget_site(self) -> None:
+        """Another site is open: no page gets an answer about the one before, and no credential of that one is asked for."""
+        for reader in (self.session.reader, self.session.pager, self.session.checker):
+            for page in self._pages.values():
+                reader.forget(page)
+        if self._renewing is not None:
+            self._renewing.close()
 
     def _keep_focus(self, before: QWidget | None) -> None:
         """The action that was just chosen cannot be chosen twice.  Qt moves the focus to whatever comes next: wait for the next main action."""
@@ -242,6 +258,9 @@ class MainWindow(QMainWindow):
             self._uncover()
 
     def _show_waiting(self, waiting: Waiting | None, warning: str = "") -> None:
+        running = self.state.running
+        if waiting is not None and waiting.credential and (running is None or running.key != self.state.key):
+            waiting = replace(waiting, credential="", remedy=ELSEWHERE)  # what is entered here is saved in the open configuration
         before = self.waiting.shown
         self.waiting.show_waiting(waiting, warning)
         if waiting == before:

@@ -304,12 +304,12 @@ class Session(QObject):
         self._facts.ask(self, step, lambda outcome: self._answered(outcome, then, look), channel=channel)
 
     def when_read(self, then: Callable[[], None]) -> None:
-        """Call ``then`` when every reader has answered what it was asked before: nobody has the review's file open then."""
-        waiting, doing = [self.reader, self.pager, self._facts], self._doing
+        """Call ``then`` when every reader has answered what it was asked before: nobody has the review's file open then.  Not for another site."""
+        waiting, doing, site = [self.reader, self.pager, self._facts], self._doing, self.state.site
 
         def answered(reader: Reader) -> None:
             waiting.remove(reader)
-            if not waiting and not self._stopping:
+            if not waiting and not self._stopping and self.state.site == site:
                 self._doing = doing
                 then()
 

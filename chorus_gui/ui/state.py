@@ -275,6 +275,11 @@ class SessionState:
         return next((job for job in going if job.key == here), going[0] if going else None)
 
     @property
+    def newest_job(self) -> int:
+        """The highest number of a job so far, of those that are known here."""
+        return max((*(job.id for job in self.jobs), self.last.id if self.last else 0))
+
+    @property
     def queue(self) -> tuple[JobView, ...]:
         """The waiting jobs."""
         return tuple(job for job in self.jobs if not job.running)
@@ -288,6 +293,11 @@ class SessionState:
     def key(self) -> str:
         """The key of jobs on the open journal."""
         return str(self.config.journal.local) if self.config else ""
+
+    @property
+    def site(self) -> tuple[Path | None, str]:
+        """Which site is open: its configuration and its journal.  What a page asked for another one must not be shown or done."""
+        return self.config_file, self.key
 
     @property
     def busy(self) -> bool:

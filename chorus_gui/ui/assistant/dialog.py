@@ -240,7 +240,7 @@ class Assistant(Dialog):
     # --- what the steps need ----------------------------------------------------------------------------------------
 
     def _test(self) -> None:
-        self._asked_at = self._state.last.id if self._state.last else 0
+        self._asked_at = self._state.newest_job
         self.connection.show_tests((), "", testing=True)
         self._draw()
         file = self.ending.file
@@ -293,7 +293,7 @@ class Assistant(Dialog):
 
     def _save(self) -> None:
         file = self.ending.file
-        self._saving_after = self._state.last.id if self._state.last else 0
+        self._saving_after = self._state.newest_job
         self._set_busy(busy=True)
         self._compose(lambda text: self.intent.emit(intents.SaveConfig(file, text, None, overwrite=True)))
 

@@ -222,7 +222,7 @@ class TreeModel(QAbstractTableModel):
         self._reader.ask(self, step, partial(self._answer, (self._review, self.query)), channel="tree")
 
     def _answer(self, asked: tuple[tuple[Path, int] | None, Query], outcome: Outcome[Any]) -> None:
-        if outcome.kind is OutcomeKind.CANCELLED or self._review is None:
+        if outcome.kind is OutcomeKind.CANCELLED or self._review is None or asked[0] != self._review:
             return
         root: _Opened = outcome.value or _Opened(TreeLevel(None), 0)
         self.shown = asked

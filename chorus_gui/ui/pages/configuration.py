@@ -26,6 +26,7 @@ from chorus_gui.ui.pages import Page, Services
 from chorus_gui.ui.pages.configuration_findings import ConflictBar, FindingsPanel, warning_as_fault
 from chorus_gui.ui.pages.configuration_form import Form, group_of
 from chorus_gui.ui.pages.configuration_questions import ask_revert, ask_save_faulty
+from chorus_gui.ui.pages.configuration_saving import Save, Saves
 from chorus_gui.ui.pages.configuration_site import LOOK, SiteLook
 from chorus_gui.ui.pages.configuration_tester import TesterTab
 from chorus_gui.ui.pages.configuration_text import TextTab
@@ -54,8 +55,7 @@ class ConfigurationPage(Page):
         self._draft: Draft | None = None
         self._checked: Checked | None = None
         self._left: dict[Path, Draft] = {}
-        self._saving: Draft | None = None
-        self._last_job = 0
+        self._saves = Saves()
         self._marked = self._unreadable = False
         self._assistant: Assistant | None = None
         self._timer = QTimer(self)
@@ -191,8 +191,8 @@ class ConfigurationPage(Page):
         return self._draft is not None and self._draft.modified
 
     def _draw_head(self) -> None:
-        draft, saving = self._draft, self._saving is not None
-        file = self._state.config_file
+        draft, file = self._draft, self._state.config_file
+        saving = self._saves.of(file) is not None
         reading = draft is None and file is not None and not self._unreadable
         self.body.setVisible(draft is not None or reading)
         self.empty.setVisible(draft is None and not reading)
@@ -249,23 +249,22 @@ class ConfigurationPage(Page):
     def _was_read(self, file: Path, outcome: Outcome[Any]) -> None:
         if file != self._state.config_file or outcome.kind is OutcomeKind.CANCELLED:
             return
+        text = outcome.value if isinstance(outcome.value, str) else ""
+        saved = self._saves.was_read(file, text)
         if outcome.kind is not OutcomeKind.DONE:
             if self._draft is None:
                 error = outcome.error
-                text = (
+                why = (
                     " ".join(part for part in (error.what, error.remedy) if part)
                     if error
                     else "The program stopped at an error of its own."
                 )
                 self._unreadable = True
-                self.empty.say("The configuration cannot be read", text, "Set up this site again")
+                self.empty.say("The configuration cannot be read", why, "Set up this site again")
                 self._draw_head()
             return
-        assert isinstance(outcome.value, str)
-        text = outcome.value
-        saved, self._saving = self._saving, None
         kept = self._left.pop(file, None) or self._draft
-        if kept is None or not kept.modified or (saved is not None and saved.text == kept.text) or kept.based_on == text == kept.text:
+        if kept is None or not kept.modified or kept.text == text or (saved is not None and saved.text == kept.text):
             self._apply(Draft(file, text, text), at_once=True)
         elif saved is not None:  # the person continued while it was being saved
             self._apply(Draft(file, kept.text, text))
@@ -382,7 +381,7 @@ class ConfigurationPage(Page):
 
     def _save(self, *, overwrite: bool = False) -> None:
         draft = self._draft
-        if draft is None or not draft.modified or self._saving is not None:
+        if draft is None or not draft.modified or self._saves.of(draft.file) is not None:
             return
         if self._checked is not None and self._checked.faults and not overwrite:
             ask_save_faulty(self, len(self._checked.faults), lambda: self._write(draft, overwrite=False))
@@ -394,18 +393,18 @@ class ConfigurationPage(Page):
 
     def _write_both(self, draft: Draft, *, overwrite: bool) -> None:
         """The page shows what is saved: otherwise the journal's new token would look like an unsaved change of this page."""
-        self._apply(draft)
+        self._redraft(draft)
         self._write(draft, overwrite=overwrite)
 
-    def _write(self, draft: Draft, *, overwrite: bool) -> None:
-        self._saving = draft
-        self._last_job = self._state.last.id if self._state.last else 0
+    def _write(self, draft: Draft, *, overwrite: bool, before: Draft | None = None) -> None:
+        before = before or draft
         self.conflict.forget()
+        wanted = intents.SaveConfig(draft.file, draft.text, draft.based_on, overwrite)
+        self._saves.begin(Save(before.file, draft, before), self._state, lambda: self.intent.emit(wanted))
         self._draw_head()
-        self.intent.emit(intents.SaveConfig(draft.file, draft.text, draft.based_on, overwrite))
 
     def _save_as(self) -> None:
-        if self._draft is None or self._saving is not None:
+        if self._draft is None or self._saves.of(self._draft.file) is not None:
             return
         chosen, _ = ask_save(self, "Save the configuration as", self._draft.file, FILES)
         if chosen:
@@ -421,18 +420,19 @@ class ConfigurationPage(Page):
             self._save()
             return
         self._draft = Draft(draft.file, draft.based_on or "", draft.based_on)
-        self._write(Draft(file, draft.text, None), overwrite=True)
+        self._write(Draft(file, draft.text, None), overwrite=True, before=draft)
 
     def _watch_saving(self, state: SessionState) -> None:
-        """A save that failed says so here, with what can be done."""
-        last, saving = state.last, self._saving
-        if saving is None or last is None or last.id == self._last_job or last.kind is not JobKind.SAVE:
-            return
-        if last.outcome is not OutcomeKind.DONE:
-            self._saving = None
-            if self._draft is not None and saving.file != self._draft.file:
-                self._draft = self._draft.with_text(saving.text)  # it was meant for another file
-            self.conflict.say(f"{last.text} {last.remedy}".strip(), overwrite=last.changed_elsewhere)
+        """A save that failed says so here, with what can be done, if its file is still open; otherwise what was not saved is kept for it."""
+        for save, end in self._saves.follow(state):
+            if save.opened == state.config_file:
+                if self._draft is not None:
+                    self._apply(self._draft.with_text(save.draft.text) if save.draft.file != save.opened else self._draft)
+                else:  # it is being read
+                    self._left.setdefault(save.opened, save.before)
+                self.conflict.say(f"{end.text} {end.remedy}".strip(), overwrite=end.changed_elsewhere)
+            elif save.before.modified:
+                self._left.setdefault(save.opened, save.before)
 
     def _revert(self) -> None:
         if self._draft is not None:

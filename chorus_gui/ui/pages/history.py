@@ -257,6 +257,9 @@ class HistoryPage(Page):
             self._render_journal(state)
         if before is None or state.receipts is not before.receipts:
             self.receipts.show_rows(state.receipts)
+        if before is not None and state.config_file != before.config_file:
+            self.scheduled.setText("")  # those of another site
+            self.runs.show_rows(())
         if before is None or state.receipts is not before.receipts or state.config is not before.config:
             self._ask_unattended()
         self.charts.render(state)

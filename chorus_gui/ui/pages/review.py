@@ -136,6 +136,7 @@ class ReviewPage(Page):
         before, self._state = self._state, state
         if state.config_file != before.config_file:
             self.notices.forget()
+            self._reasons = []
         if state.config is not None and state.config is not self._config:
             self._show_config(state.config)
         if state.preferences.theme != before.preferences.theme:
