@@ -7,20 +7,16 @@ write everywhere can still replace the whole chain, so receipts are also copied 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 from chorus_gui.app.folders import receipts_folder
+from chorus_gui.app.receipt_order import Kept, in_order, read
 from chorus_gui.app.shared import shared_folder
 from chorus_gui.app.words import moment
 from chorus_gui.core.config.model import Config
-from chorus_gui.core.errors import UsageError
 from chorus_gui.core.job import JobContext
-from chorus_gui.core.receipt import Receipt, from_json
 from chorus_gui.core.submission.marker import Complete, Completeness
 from chorus_gui.core.untrusted import instant_us
 
@@ -28,28 +24,16 @@ _SECOND = len("20260101T000000Z")
 """The characters of a receipt's name that are its time"""
 
 
-class _Kept(NamedTuple):
-    """A receipt on this computer: its file, its content's SHA-256 in hex, what it says."""
-
-    file: Path
-    sha256: str
-    says: Receipt
-
-
-def _kept(config: Config, ctx: JobContext) -> Iterator[_Kept]:
+def _kept(config: Config, ctx: JobContext) -> Iterator[Kept]:
     """This computer's receipts of the journal, and its copies of those of other computers, the newest first, as their names say.
 
     What is not a receipt is left out.
     """
     others = shared_folder(config)
     files = [file for folder in (receipts_folder(), others) for file in folder.glob("*.json")]
-    for file in sorted(files, key=lambda file: file.name, reverse=True):
-        ctx.checkpoint()
-        with suppress(OSError, UnicodeDecodeError, UsageError):
-            data = file.read_bytes()
-            says = from_json(data.decode("utf-8"))
-            if file.parent == others or says.journal == str(config.journal.local):
-                yield _Kept(file, hashlib.sha256(data).hexdigest(), says)
+    for one in read(sorted(files, key=lambda file: file.name, reverse=True), ctx):
+        if one.file.parent == others or one.says.journal == str(config.journal.local):
+            yield one
 
 
 def broken_receipts(config: Config, ctx: JobContext) -> list[Path]:
@@ -58,15 +42,15 @@ def broken_receipts(config: Config, ctx: JobContext) -> list[Path]:
     A copy that was fetched from next to the journal takes no place among the receipts that this computer itself keeps.
     """
     own = receipts_folder()
-    by_computer: dict[tuple[str, str, bool], list[_Kept]] = {}
-    for one in _kept(config, ctx):
+    by_computer: dict[tuple[str, str, bool], list[Kept]] = {}
+    for one in in_order(_kept(config, ctx), shared_folder(config)):
         by_computer.setdefault((one.says.host, one.says.journal, one.file.parent == own), []).append(one)
     out: list[Path] = []
     for (host, journal, here), kept in by_computer.items():
         kept_here = () if here else by_computer.get((host, journal, True), ())
         there = {one.sha256 for one in (*kept, *kept_here)}
-        oldest = min(kept, key=lambda one: one.says.ended_us)
-        out += [one.file for one in kept if one is not oldest and one.says.previous and one.says.previous not in there]
+        before = kept[-1].says.previous  # several receipts name the same one while a clock is wrong
+        out += [one.file for one in kept if one.says.previous not in ("", before) and one.says.previous not in there]
     return sorted(out)
 
 
@@ -75,24 +59,37 @@ def checked_markers(config: Config, found: Mapping[str, Completeness], ctx: JobC
 
     A marker that was completed after the last receipt about it is not judged: its receipt can be on another computer.
     """
-    written: dict[str, _Kept] = {}
     wanted = {version for version, one in found.items() if one.complete is Complete.YES}
+    checked = _checked_all(found, _newest_names(_kept(config, ctx), wanted) if wanted else {})
+    if checked == found:
+        return checked
+    kept = in_order(_kept(config, ctx), shared_folder(config))  # a wrong clock also gives a receipt a wrong name
+    return _checked_all(found, {version: one for one in reversed(kept) for version in wanted & one.says.markers.keys()})
+
+
+def _newest_names(kept: Iterator[Kept], wanted: set[str]) -> dict[str, Kept]:
+    """The last receipt about the marker of each version, as the names of the receipts say."""
+    written: dict[str, Kept] = {}
     second = ""
-    for one in _kept(config, ctx) if wanted else ():
+    for one in kept:
         if wanted <= written.keys() and one.file.name[:_SECOND] != second:
             break  # there can be thousands, so no more are read than it needs
         second = one.file.name[:_SECOND]
         for version in wanted & one.says.markers.keys():
-            if version not in written or written[version].says.ended_us < one.says.ended_us:
+            if version not in written or written[version].at_us < one.at_us:
                 written[version] = one
+    return written
+
+
+def _checked_all(found: Mapping[str, Completeness], written: Mapping[str, Kept]) -> dict[str, Completeness]:
     return {version: _checked(one, written.get(version)) for version, one in found.items()}
 
 
-def _checked(found: Completeness, kept: _Kept | None) -> Completeness:
+def _checked(found: Completeness, kept: Kept | None) -> Completeness:
     if kept is None or found.marker is None or found.complete is not Complete.YES:
         return found
     completed = found.marker.completed_us
-    if completed > kept.says.ended_us or found.sha256 == kept.says.markers[found.version]:
+    if completed > kept.at_us or found.sha256 == kept.says.markers[found.version]:
         return found
     ended = moment(kept.says.ended_us) if instant_us(kept.says.ended_us) else "its run"
     why = f"The completion marker of version {found.version} was changed after the program wrote it (receipt of {ended})."

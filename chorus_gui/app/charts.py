@@ -83,7 +83,7 @@ def charts(config: Config, receipts: Sequence[ReceiptFacts], ctx: JobContext) ->
 
 def _speeds(receipts: Sequence[ReceiptFacts]) -> Iterable[Line]:
     """Each run that sent something, the oldest first: what went over the network, by the seconds of the whole run."""
-    for receipt in sorted(receipts, key=lambda receipt: receipt.ended_us):
+    for receipt in sorted(receipts, key=lambda receipt: receipt.at_us):
         if receipt.sent_bytes > 0 and receipt.seconds > 0:
             yield Line(", ".join(receipt.versions), receipt.ended_us, (round(receipt.sent_bytes / receipt.seconds),))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from chorus_gui.app.folders import receipts_folder
 from chorus_gui.app.holds import known_here, known_to_stay
+from chorus_gui.app.receipt_order import Kept, in_order, newest_names, read
 from chorus_gui.app.values import CopyFacts, CredentialFacts, CustodyFacts, JournalFacts, ReceiptFacts, ReviewFacts, StoreKind, WrongFacts
 from chorus_gui.app.words import LOOKS_EMPTY, empty_folder
 from chorus_gui.core.config import keychain
@@ -328,47 +328,40 @@ def receipts(config: Config, ctx: JobContext, folder: Path | None = None) -> tup
 
     What cannot be read is left out.
     """
-    from chorus_gui.app import receipts as receipting
     from chorus_gui.app.shared import shared_folder
 
-    found: list[ReceiptFacts] = []
     others = shared_folder(config)
-    for data in (
-        file
-        for place in ((folder,) if folder else (receipts_folder(), others))
-        for file in sorted(place.glob("*.json"), reverse=True)[:RECEIPTS_SHOWN]
-    ):
-        ctx.checkpoint()
-        try:
-            made = receipting.from_json(data.read_text("utf-8"))
-        except (OSError, ValueError, KeyError, TypeError, json.JSONDecodeError, ChorusError):
-            continue
-        if data.parent != others and made.journal != str(config.journal.local):
-            continue
-        differing = made.verification.differing if made.verification else 0
-        found.append(
-            ReceiptFacts(
-                data.with_suffix(".html"),
-                data,
-                made.kind,
-                made.versions,
-                made.ended_us,
-                receipting.headline(made),
-                made.clean,
-                sum(made.uploaded.values(), Tally()),
-                len(made.failures) + differing,
-                differing,
-                f"{made.user} on {made.host}",
-                made.verification is not None and made.verification.partial,
-                made.verification.unchecked_files if made.verification else 0,
-                made.problems or 0,
-                made.sent_bytes,
-                made.seconds,
-                made.complete,
-                made.modalities,
-            )
-        )
-    return tuple(sorted(found, key=lambda receipt: receipt.ended_us, reverse=True)[:RECEIPTS_SHOWN])
+    files = [file for place in ((folder,) if folder else (receipts_folder(), others)) for file in newest_names(place)]
+    kept = [one for one in read(files, ctx) if one.file.parent == others or one.says.journal == str(config.journal.local)]
+    return tuple(_receipt_facts(one) for one in in_order(kept, others)[:RECEIPTS_SHOWN])
+
+
+def _receipt_facts(kept: Kept) -> ReceiptFacts:
+    from chorus_gui.app import receipts as receipting
+
+    made = kept.says
+    differing = made.verification.differing if made.verification else 0
+    return ReceiptFacts(
+        kept.file.with_suffix(".html"),
+        kept.file,
+        made.kind,
+        made.versions,
+        made.ended_us,
+        receipting.headline(made),
+        made.clean,
+        sum(made.uploaded.values(), Tally()),
+        len(made.failures) + differing,
+        differing,
+        f"{made.user} on {made.host}",
+        made.verification is not None and made.verification.partial,
+        made.verification.unchecked_files if made.verification else 0,
+        made.problems or 0,
+        made.sent_bytes,
+        made.seconds,
+        made.complete,
+        made.modalities,
+        kept.at_us,
+    )
 
 
 def wrong(workspace: Workspace, ctx: JobContext) -> WrongFacts | None:

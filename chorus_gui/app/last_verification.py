@@ -65,7 +65,7 @@ def unverified(receipts: tuple[ReceiptFacts, ...], journal: JournalFacts, wrong:
     last = journal.last_sent
     if last is None or verification(receipts, last, wrong) is None:
         return last
-    first = min((receipt.ended_us for receipt in receipts if receipt.kind == "verify" and not receipt.partial), default=0)
+    first = min((receipt.at_us for receipt in receipts if receipt.kind == "verify" and not receipt.partial), default=0)
     moment = instant_us(first)
     since = moment.strftime("%Y%m%d%H%M%S") if moment else ""
     uploaded = {count.version for count in journal.counts if count.active and (count.last_upload or "") > since}
@@ -127,7 +127,7 @@ def sent_since_scan(receipts: tuple[ReceiptFacts, ...], journal: JournalFacts | 
         return False
     if last.kind == "submission" and last.clean and not last.versions:
         return True
-    return journal.last_version in last.versions or (bool(last.versions) and not _uploaded_since(journal, last.ended_us))
+    return journal.last_version in last.versions or (bool(last.versions) and not _uploaded_since(journal, last.at_us))
 
 
 def _uploaded_since(journal: JournalFacts, at_us: int) -> bool:

@@ -20,7 +20,8 @@ from chorus_gui.core.rules import EVERYTHING, RuleSet, Severity
 if TYPE_CHECKING:
     from chorus_gui.core.config.model import Config
     from chorus_gui.core.job import JobContext
-    from chorus_gui.core.readiness.leaks import Accepted, Leak, PassRun
+    from chorus_gui.core.readiness.leaks import Accepted, Leak
+    from chorus_gui.core.readiness.pass_runs import PassRun
 
 WHY = {
     Severity.LEAK: "This is patient data that must not leave the hospital. It stops a submission until somebody decides.",
@@ -169,7 +170,7 @@ def readiness(config: Config, ctx: JobContext) -> ReadinessFacts | None:
     lines = [_counted(line, opened.get(line.rule, 0), len(allowed.get(line.rule, ())), held[line.rule]) for line in found]
     order = {id_: number for number, id_ in enumerate(rules.rules)}
     lines.sort(key=lambda line: (line.severity.rank, order.get(line.rule, len(order))))
-    newest = max(runs, key=lambda run: run.ended_us)
+    newest = max(runs, key=lambda run: run.order)
     return ReadinessFacts(
         str(newest.result.get("rules", "")), tuple(_pass(run) for run in runs), tuple(lines), dict(config.rules_off), accepted, unknown
     )
@@ -197,7 +198,7 @@ def _held(config: Config, leaks: Iterable[Leak]) -> Counter[str]:
 
 def _lines(runs: Sequence[PassRun], modalities: Sequence[str], rules: RuleSet) -> Iterable[RuleLine]:
     """Each rule from the newest run that could have found it."""
-    newest = sorted(runs, key=lambda run: -run.ended_us)
+    newest = sorted(runs, key=lambda run: run.order, reverse=True)
     for id_ in rules.rules:
         rule = rules.active(id_)
         if rule is None or rule.first is None:

@@ -291,7 +291,7 @@ def _found(known: Known) -> ScanFacts | None:
     scanned, last = _scanned(known), _last_run(known)
     if scanned is None or not scanned.current or not scanned.changes:
         return None
-    return scanned if last is None or last.ended_us < scanned.at_us else None
+    return scanned if last is None or last.at_us < scanned.at_us else None
 
 
 def _found_nothing(known: Known) -> bool:
@@ -315,7 +315,7 @@ def _left_to_submit(known: Known) -> Tally:
     if review is None or review.stale or review.approval is None:
         return Tally()
     last = _last_run(known, repair=False)
-    failed = _not_uploaded(last) if last is not None and last.ended_us > review.approval.at_us else 0
+    failed = _not_uploaded(last) if last is not None and last.at_us > review.approval.at_us else 0
     return review.to_send if review.to_do_total.files > failed and review.to_send.files else Tally()
 
 
@@ -356,7 +356,7 @@ def _failed(known: Known) -> tuple[int, str]:
     for last in (_last_run(known), _last_run(known, repair=False)):
         if last is None or not _not_uploaded(last):
             continue
-        if review is None or review.stale or review.approval is not None or review.scanned_us <= last.ended_us:
+        if review is None or review.stale or review.approval is not None or review.scanned_us <= last.at_us:
             return _not_uploaded(last), "repair" if last.kind == "repair" else "submission"
     return 0, ""
 
@@ -396,7 +396,7 @@ def _site_warnings(known: Known) -> list[str]:
     """What the last scan found wrong on the site.  Not each problem is something that could not be read: the review or the receipt says what it is."""
     review, scanned, out = known.review, _scanned(known), list[str]()
     last = _last_run(known) if sent_since_scan(known.receipts, known.journal) else None
-    if scanned is not None and (last is None or last.ended_us < scanned.at_us):
+    if scanned is not None and (last is None or last.at_us < scanned.at_us):
         them = agree(scanned.problems, "it", "them")
         return (
             [f"The last scan found {plural(scanned.problems, 'problem')} on the site. Scan again to see {them}."]

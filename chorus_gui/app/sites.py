@@ -12,7 +12,7 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -21,8 +21,9 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chorus_gui.app.facts import RECEIPTS_SHOWN, UPLOADING
+from chorus_gui.app.facts import UPLOADING
 from chorus_gui.app.folders import receipts_folder
+from chorus_gui.app.receipt_order import Kept, in_order, newest_names, read
 from chorus_gui.app.site_list import Listed
 from chorus_gui.app.words import files as file_count
 from chorus_gui.app.words import plural
@@ -247,17 +248,17 @@ class Runs:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._receipts: dict[str, Receipt] | None = None
+        self._receipts: dict[str, list[Kept]] | None = None
         self._reports: dict[str, RunReport] | None = None
 
-    def receipt(self, journal: str) -> Receipt | None:
-        """The newest receipt of this computer about a local journal."""
+    def receipts(self, journal: str) -> Sequence[Kept]:
+        """The receipts of this computer about a local journal."""
         with self._lock:
             if self._receipts is None:
                 self._receipts = {}
-                for receipt in _receipts(receipts_folder()):
-                    self._receipts.setdefault(os.path.normcase(receipt.journal), receipt)
-            return self._receipts.get(os.path.normcase(journal))
+                for one in read(newest_names(receipts_folder())):
+                    self._receipts.setdefault(os.path.normcase(one.says.journal), []).append(one)
+            return self._receipts.get(os.path.normcase(journal), ())
 
     def report(self, config: Path) -> RunReport | None:
         """The newest report of an unattended run of a configuration."""
@@ -271,29 +272,20 @@ class Runs:
             return self._reports.get(os.path.normcase(config))
 
 
-def _receipts(folder: Path) -> Iterable[Receipt]:
-    """The receipts in a folder, the newest first: their names begin with the time."""
-    from chorus_gui.core.receipt import from_json
-
-    for data in sorted(folder.glob("*.json"), key=lambda file: file.name, reverse=True)[:RECEIPTS_SHOWN]:
-        with suppress(OSError, ValueError, ChorusError):
-            yield from_json(data.read_text("utf-8"))
-
-
 def last_run(config: Config, runs: Runs) -> LastRun | None:
     """The latest of what receipts, reports of unattended runs, the journal and the review say; None: nothing is known."""
     from chorus_gui.app.shared import shared_folder
 
-    found = [_of_report(runs.report(config.file)), _begun(config), _scanned(config)]
-    found += [_of_receipt(one) for one in (runs.receipt(str(config.journal.local)), next(iter(_receipts(shared_folder(config))), None))]
-    return max((run for run in found if run is not None), key=lambda run: run.at_us, default=None)
+    others = shared_folder(config)
+    kept = in_order((*runs.receipts(str(config.journal.local)), *read(newest_names(others))), others)[:1]
+    found = [(one.at_us, _of_receipt(one.says)) for one in kept]
+    found += [(run.at_us, run) for run in (_of_report(runs.report(config.file)), _begun(config), _scanned(config)) if run is not None]
+    return max(found, key=lambda one: one[0], default=(0, None))[1]
 
 
-def _of_receipt(receipt: Receipt | None) -> LastRun | None:
+def _of_receipt(receipt: Receipt) -> LastRun:
     from chorus_gui.app.receipts import TITLES, headline
 
-    if receipt is None:
-        return None
     count = receipt.verification.checked.files if receipt.verification else sum(receipt.uploaded.values(), Tally()).files
     what = f"{TITLES.get(receipt.kind, receipt.kind)}{f' of {file_count(count)}' if count else ''}"
     ending = Ending.FINISHED if receipt.clean else Ending.STOPPED if receipt.outcome is OutcomeKind.CANCELLED else Ending.FAILED

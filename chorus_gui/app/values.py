@@ -235,7 +235,7 @@ class WrongFacts:
 
 @dataclass(frozen=True, slots=True)
 class ReceiptFacts:
-    """A kept receipt.  ``page`` is the HTML file, ``data`` the JSON next to it; ``ended_us`` microseconds UTC.
+    """A kept receipt.  ``page`` is the HTML file, ``data`` the JSON next to it; ``ended_us`` microseconds UTC, by its computer's clock.
 
     ``failures`` are files that failed or differ, ``differing`` those of them that a verification found.  ``by``: “mara on icu-gateway”.
     """
@@ -265,6 +265,13 @@ class ReceiptFacts:
     """the versions that became complete"""
     modalities: tuple[str, ...] = ()
     """that were chosen; nothing: not known"""
+    placed_us: int | None = None
+    """its place in time, if that clock can have been wrong (:mod:`~chorus_gui.app.receipt_order`)"""
+
+    @property
+    def at_us(self) -> int:
+        """When it ended, to compare it with other times and to sort by; ``ended_us`` is what it says itself."""
+        return self.ended_us if self.placed_us is None else self.placed_us
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,3 +160,14 @@ def test_a_leak_of_a_file_that_is_not_there_disappears_with_any_scan(case: str, 
             checking.modalities = ("OMOP",)
     left = {line.removeprefix("P1 ") for line in known(journal)}
     assert left == ({two.path} if case in ("deleted", "excluded") else {ONE.path, two.path})
+
+
+def test_which_pass_was_last_does_not_follow_from_a_wrong_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = tmp_path / "j.db"
+    for deepest, year in ((Pass.QUICK, 2036), (Pass.AT_ONCE, 2015), (Pass.THOROUGH, 2026)):
+        monkeypatch.setattr("chorus_gui.core.readiness.leaks.time.time_ns", lambda: (year - 1970) * 31_556_952 * 10**9)  # noqa: B023 - it is called in this turn
+        with LeakBook(journal) as book, book.checking() as checking:
+            checking.deepest, checking.result = deepest, {"rules": str(year)}
+    with LeakBook(journal) as book:
+        assert [run.deepest for run in sorted(book.runs(), key=lambda run: run.order)] == [Pass.QUICK, Pass.AT_ONCE, Pass.THOROUGH]
+        assert [run.result for run in book.runs()] == [{"rules": str(year)} for year in (2015, 2036, 2026)]

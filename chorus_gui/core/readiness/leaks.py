@@ -13,7 +13,7 @@ import secrets
 import socket
 import sqlite3
 import time
-from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,8 +29,8 @@ from chorus_gui.core.readiness import forgotten
 from chorus_gui.core.readiness.checking import Checking, place
 from chorus_gui.core.readiness.findings import FileState
 from chorus_gui.core.readiness.leak_marks import ANY, Mark
+from chorus_gui.core.readiness.pass_runs import PassRun, from_text, to_text
 from chorus_gui.core.readiness.snapshots import Snapshot
-from chorus_gui.core.untrusted import DATA_ERRORS, json_value
 
 FORMAT = 4
 """2: what is accepted names the subject, and has an id of its own.  3: a table's columns.  4: what is missing, and marks."""
@@ -102,14 +102,6 @@ class Accepted(NamedTuple):
     at_us: int
     withdrawn_by: str = ""
     withdrawn_us: int = 0
-
-
-class PassRun(NamedTuple):
-    """The last run of a pass: when it ended, and its result as JSON values (:func:`~chorus_gui.core.readiness.findings.to_data`)."""
-
-    deepest: Pass
-    ended_us: int
-    result: Mapping[str, Any]
 
 
 def book_path(journal: Path) -> Path:
@@ -220,7 +212,8 @@ class LeakBook:
                 self._take_back(rank, made)
                 forgotten.bring_back(self._db, made, run)
                 forgotten.looked(self._db, made)
-            self._db.execute("INSERT OR REPLACE INTO run VALUES (?, ?, ?)", (rank, now // 1000, json.dumps(made.result)))
+            number = max((one.number for one in self.runs()), default=0) + 1
+            self._db.execute("INSERT OR REPLACE INTO run VALUES (?, ?, ?)", (rank, now // 1000, to_text(made.result, number)))
 
     def _take_back(self, rank: int, made: Checking) -> None:
         """Leaks that this check did not find again, where and for what it looked.
@@ -295,13 +288,8 @@ class LeakBook:
 
     def runs(self) -> list[PassRun]:
         """The last run of each pass, the shallowest first.  What cannot be read is left out."""
-        passes, out = list(Pass), list[PassRun]()
-        for rank, ended, result in self._all("SELECT pass, ended_us, result FROM run ORDER BY pass"):
-            with suppress(*DATA_ERRORS):
-                value = json_value(result)
-                if isinstance(value, dict) and 0 <= rank < len(passes):
-                    out.append(PassRun(passes[rank], ended, value))
-        return out
+        kept = (from_text(*line) for line in self._all("SELECT pass, ended_us, result FROM run ORDER BY pass"))
+        return [run for run in kept if run is not None]
 
     def __bool__(self) -> bool:
         """It has leaks, accepted or not."""

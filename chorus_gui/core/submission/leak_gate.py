@@ -18,7 +18,8 @@ from chorus_gui.core.model import Row
 from chorus_gui.core.passes import Pass
 from chorus_gui.core.readiness.findings import EXAMPLES, FileState
 from chorus_gui.core.readiness.leak_marks import ANY
-from chorus_gui.core.readiness.leaks import Accepted, LeakBook, PassRun, book_path
+from chorus_gui.core.readiness.leaks import Accepted, LeakBook, book_path
+from chorus_gui.core.readiness.pass_runs import PassRun
 from chorus_gui.core.receipt import AcceptedLeak, Checked
 from chorus_gui.core.review import pending
 from chorus_gui.core.review.amended import SENDING

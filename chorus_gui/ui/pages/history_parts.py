@@ -145,7 +145,7 @@ def _receipt_versions(receipt: ReceiptFacts) -> str:
 
 
 RECEIPTS: list[Column[ReceiptFacts]] = [
-    Column("When", lambda r: words.moment(r.ended_us), lambda r: r.ended_us),
+    Column("When", lambda r: words.moment(r.ended_us), lambda r: r.at_us),
     Column("Run", lambda r: TITLES.get(r.kind, r.kind)),
     Column("Version", _receipt_versions, tip=lambda r: "\n".join(r.versions)),
     Column("Result", lambda r: r.headline, grade=lambda r: Grade.GOOD if r.clean else Grade.WARNING),

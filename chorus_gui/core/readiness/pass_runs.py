@@ -1,0 +1,48 @@
+"""The last run of each pass of the readiness check, and which of them is newer: a clock can have been wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple, cast
+
+from chorus_gui.core.passes import Pass
+from chorus_gui.core.untrusted import DATA_ERRORS, json_value
+
+_NUMBER = "run"
+"""The key of a kept result that has the number of its run"""
+
+
+class PassRun(NamedTuple):
+    """The last run of a pass: when it ended, its result as JSON values (:func:`~chorus_gui.core.readiness.findings.to_data`), its number.
+
+    A run of an older version of the program has the number 0.
+    """
+
+    deepest: Pass
+    ended_us: int
+    result: Mapping[str, Any]
+    number: int = 0
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """That of a later run is larger."""
+        return self.number, self.ended_us
+
+
+def to_text(result: Mapping[str, Any], number: int) -> str:
+    """A result as it is kept."""
+    return json.dumps({**result, _NUMBER: number})
+
+
+def from_text(rank: int, ended_us: int, text: str) -> PassRun | None:
+    """What was kept; None if it cannot be read."""
+    passes = list(Pass)
+    try:
+        value = json_value(text)
+        if not isinstance(value, dict) or not 0 <= rank < len(passes):
+            return None
+        result = cast("dict[str, Any]", value)
+        return PassRun(passes[rank], ended_us, result, int(result.pop(_NUMBER, 0)))
+    except DATA_ERRORS:
+        return None
