@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -48,9 +49,14 @@ def filled(source: MemorySource, data: bytes, path: str = "a") -> Item:
 
 
 def delivered(source: MemorySource, data: bytes, store: MemoryStore) -> Run:
+    began = time.perf_counter()
     run = send([filled(source, data)], RetryingSource(source), store)
+    took = time.perf_counter() - began
     assert (run.error, run.failures) == (None, {})
-    assert run.proofs["a"].md5 == md5_hex(data)
+    proof = run.proofs["a"]
+    assert proof.md5 == md5_hex(data)
+    assert 0 < (proof.md5_seconds or 0) <= took
+    assert 0 <= (proof.upload_seconds or 0) <= took
     assert content(store, "v/a") == data
     assert run.count == (1, len(data), 0)
     return run

@@ -240,6 +240,19 @@ def test_a_copy_that_cannot_be_removed_is_no_proof_either() -> None:
     assert copy_proved(store, ["v1/a"], ITEM, JobContext()) is None
 
 
+def test_what_another_program_put_in_the_place_of_a_bad_copy_stays() -> None:
+    class Replaced(Copying):
+        def copy(self, source: str, target: str, **options: Any) -> BlobInfo:
+            info = super().copy(source, target, **options)
+            self.put(target, b"theirs")
+            return info
+
+    store = Replaced(b"other77")
+    store.put("v1/a", DATA)
+    assert copy_proved(store, ["v1/a"], ITEM, JobContext()) is None
+    assert b"".join(store.read(ITEM.store_path)) == b"theirs"
+
+
 def test_a_hash_is_of_exactly_the_blob_that_was_seen() -> None:
     store = MemoryStore()
     info = store.put("v1/a", DATA)

@@ -27,7 +27,7 @@ class Block(NamedTuple):
     file: int
     number: int
     buffer: int
-    read: bool = True
+    read: bool
 
 
 BUFFER_BYTES = 64 * 1024 * 1024
