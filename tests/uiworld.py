@@ -32,7 +32,7 @@ def a_window(qtbot: QtBot, session: Session) -> Iterator[MainWindow]:
     qtbot.waitExposed(window)
     yield window
     session.jobs.cancel_all()
-    window._stopped = True
+    window.stopped = True
     window.close()
     window.deleteLater()
 

@@ -87,7 +87,9 @@ class MainWindow(QMainWindow):
         super().__init__()
         self.session = session
         self.notifier = Notifier(self)
-        self._stopping = self._stopped = self._leaving = self._begun = False
+        self._stopping = self._leaving = self._begun = False
+        self.stopped = False
+        """Nothing of the session runs, so the window closes without a question."""
         self._report: ReportDialog | None = None
         self._renewing: RenewDialog | None = None
         self._pages: dict[str, Page] = {}
@@ -358,7 +360,7 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Ask if a job runs or something is not saved, cancel, wait without blocking, then close."""
-        if self._stopped:
+        if self.stopped:
             event.accept()
             return
         event.ignore()
@@ -425,7 +427,7 @@ class MainWindow(QMainWindow):
         self.session.stop()
 
     def _on_stopped(self) -> None:
-        self._stopped = True
+        self.stopped = True
         self.close()
         self.closed.emit()
 

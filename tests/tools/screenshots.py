@@ -427,7 +427,7 @@ class Camera:
             address = place.path.input
             assert isinstance(address, AddressField)
             address.edit.setText(where)
-            self._choose(place._cloud(form).ways, form.way(way).title)
+            self._choose(place.cloud(form).ways, form.way(way).title)
             for key, value in fields.items():
                 page.form.rows[(f"site.{key}", "Images")].input.edited.emit(value)
             self.rest(0.6)

@@ -56,7 +56,7 @@ def window(qtbot: QtBot, slept: list[Way], opened: Session) -> Iterator[MainWind
     qtbot.addWidget(made)
     made.show()
     yield made
-    made._stopped = True  # the fixture of the session stops it
+    made.stopped = True  # the fixture of the session stops it
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ def test_the_recent_files_of_the_menu_and_the_list_of_commands(qtbot: QtBot, tmp
         window.menus.render(session.state)
         assert [action.text() for action in window.menus._recents.actions()] == ["R&&D / a&&b.toml"]
         assert "R&D / a&b.toml" in {one.title for one in commands(window)}
-        window._stopped = True
+        window.stopped = True
         window.close()
         window.deleteLater()
 

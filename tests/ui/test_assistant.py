@@ -117,7 +117,7 @@ def test_from_nothing_to_an_open_configuration_by_keyboard(shown: Shown, world: 
 def test_what_a_way_of_signing_in_needs_is_asked_for_before_the_next_step(shown: Shown) -> None:
     site = shown.dialog.site
     place = site.places[DEFAULT]
-    for box, text in ((place.kinds, "Amazon S3"), (place._cloud(S3).ways, "Access key")):
+    for box, text in ((place.kinds, "Amazon S3"), (place.cloud(S3).ways, "Access key")):
         box.setCurrentIndex(box.findText(text))
         box.activated.emit(box.currentIndex())
     site.folder.edit.setText("bucket/in")
@@ -128,7 +128,7 @@ def test_what_a_way_of_signing_in_needs_is_asked_for_before_the_next_step(shown:
         edit = site._key_rows[(f"site.{name}", DEFAULT)].input.editor
         assert isinstance(edit, QLineEdit)
         edit.insert("AKIA")
-    box = place._cloud(S3).ways
+    box = place.cloud(S3).ways
     box.setCurrentIndex(box.findText("Profile of the AWS tools"))
     box.activated.emit(box.currentIndex())
     answers = site.answer(Answers())
@@ -137,7 +137,7 @@ def test_what_a_way_of_signing_in_needs_is_asked_for_before_the_next_step(shown:
     images = site.places["Images"]
     for box, text in (
         (images.kinds, "Amazon S3"),
-        (images._cloud(S3).ways, "Role of this computer in AWS"),
+        (images.cloud(S3).ways, "Role of this computer in AWS"),
         (images.kinds, "Same place as the site"),
     ):
         box.setCurrentIndex(box.findText(text))

@@ -233,7 +233,7 @@ def reviewing(qtbot: QtBot, tmp_path: Path, request: pytest.FixtureRequest) -> C
 
         def end() -> None:
             session.jobs.cancel_all()
-            window._stopped = True
+            window.stopped = True
             window.close()
             window.deleteLater()
             world.__exit__(None, None, None)

@@ -34,7 +34,7 @@ def window(qtbot: QtBot, tmp_path: Path, world: World) -> Iterator[MainWindow]:
         session.open(world.file)
         settle(qtbot, session)
         yield window
-        window._stopped = True
+        window.stopped = True
         window.close()
         window.deleteLater()
 

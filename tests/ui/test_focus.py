@@ -33,7 +33,7 @@ def window(qtbot: QtBot, session: Session, world: World) -> Iterator[MainWindow]
     made.activateWindow()
     qtbot.waitActive(made)
     yield made
-    made._stopped = True  # the fixture of the session stops it
+    made.stopped = True  # the fixture of the session stops it
 
 
 def page_of(window: MainWindow) -> Page:
@@ -78,7 +78,7 @@ def test_the_program_starts_at_the_main_action(qtbot: QtBot, session: Session, w
     settle(qtbot, session)
     assert overview.primary.isEnabled()
     assert made.focusWidget() is overview.primary
-    made._stopped = True
+    made.stopped = True
 
 
 PAGES_OF_ACTIONS = [one for one in Action if isinstance(intent_of(Step("Name", Progress.NOW, "Text.", "Label", one)), intents.ShowPage)]
@@ -137,7 +137,7 @@ def test_the_keyboard_alone_leads_from_scan_to_approval(qtbot: QtBot, session: S
     focus = window.focusWidget()
     assert isinstance(focus, QPushButton)
     assert focus.accessibleName().startswith("Approve")
-    window._stopped = True
+    window.stopped = True
 
 
 def test_a_key_that_is_held_down_starts_one_action(qtbot: QtBot, window: MainWindow) -> None:

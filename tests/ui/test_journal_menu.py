@@ -51,7 +51,7 @@ SITUATIONS: dict[str, tuple[CustodyFacts, set[str], dict[str, str]]] = {
 def window(qtbot: QtBot, opened: Session) -> MainWindow:
     window = MainWindow(opened)
     qtbot.addWidget(window)
-    window._stopped = True
+    window.stopped = True
     return window
 
 

@@ -397,7 +397,7 @@ def test_every_key_has_its_row_and_its_words(shown: Shown, world: World) -> None
         fold.open()
     for place in form.places.values():
         for of_kind in FORMS[1:]:
-            place._cloud(of_kind).fold.open()
+            place.cloud(of_kind).fold.open()
     chosen = {f"site.{name}" for of_kind in FORMS for way in of_kind.ways for name in way.writes}
     for meaning, key in KEYS.items():
         if meaning in chosen:

@@ -129,18 +129,18 @@ def test_a_modality_moves_into_a_bucket_is_checked_and_saved(shown: Shown, world
     shown.choose(place.kinds, "Amazon S3")
     assert shown.visible("Images") == set(), "the AWS tools of this computer need nothing"
     shown.type("path", f"{bucket}/in", "Images")
-    assert place._cloud(S3).ways.currentText() == "AWS settings of this computer"
-    shown.choose(place._cloud(S3).ways, "Access key")
+    assert place.cloud(S3).ways.currentText() == "AWS settings of this computer"
+    shown.choose(place.cloud(S3).ways, "Access key")
     assert shown.visible("Images") == {"aws_access_key_id", "aws_secret_access_key"}
-    assert "Until then" in place._cloud(S3).note.text()
+    assert "Until then" in place.cloud(S3).note.text()
     assert "AWS secret access key is empty" not in shown.said("Images")
     assert "AWS access key ID is empty" in shown.checked("Images")
     shown.type("aws_access_key_id", KEY_ID, "Images")
     shown.type("aws_secret_access_key", SECRET, "Images")
-    place._cloud(S3).fold.open()
+    place.cloud(S3).fold.open()
     shown.type("aws_endpoint_url", s3.url, "Images")
     shown.settle()
-    assert not place._cloud(S3).note.isVisibleTo(shown.page)
+    assert not place.cloud(S3).note.isVisibleTo(shown.page)
     said = shown.checked("Images")
     assert "1 of 1 file matches the pattern of Images." in said
     assert "1001/Images/a.dcm" in said
@@ -165,9 +165,9 @@ def test_what_another_kind_left_goes_when_the_person_removes_it(shown: Shown, wo
     shown.open(world.file)
     place = shown.place("Images")
     assert place.kinds.currentText() == "Azure"
-    assert place._cloud(AZURE).ways.currentText() == "SAS token"
+    assert place.cloud(AZURE).ways.currentText() == "SAS token"
     assert shown.visible("Images") == {"azure_account_name", "azure_sas_token"}
-    shown.choose(place._cloud(AZURE).ways, "Account key")
+    shown.choose(place.cloud(AZURE).ways, "Account key")
     assert shown.visible("Images") == {"azure_account_name", "azure_account_key"}
     assert place.unused.isVisibleTo(shown.page)
     assert "SAS token" in place.unused.text()
@@ -217,12 +217,12 @@ def test_each_kind_and_each_way_shows_its_fields_and_no_other(shown: Shown, worl
             assert shown.visible() == set()
             continue
         for way in form.ways:
-            shown.choose(place._cloud(form).ways, way.title)
+            shown.choose(place.cloud(form).ways, way.title)
             assert shown.visible() == {*form.always, *way.keys}, way.title
-            assert place._cloud(form)._way_row._explanation.text() == way.about
-        place._cloud(form).fold.open()
+            assert place.cloud(form)._way_row._explanation.text() == way.about
+        place.cloud(form).fold.open()
         assert shown.visible() == {*form.always, *form.ways[-1].keys, *form.further}
-        place._cloud(form).fold.head.setChecked(False)
+        place.cloud(form).fold.head.setChecked(False)
 
 
 def test_a_path_that_was_typed_comes_back_with_its_kind(shown: Shown, world: World) -> None:
@@ -271,7 +271,7 @@ def test_a_copied_address_fills_in_what_it_says(shown: Shown, world: World) -> N
     shown.choose(place.kinds, "Azure")
     shown.paste("path", f"https://acct.blob.core.windows.net/box/in?{SAS}", "Images")
     assert edit.text() == "box/in"
-    assert place._cloud(AZURE).ways.currentText() == "SAS token"
+    assert place.cloud(AZURE).ways.currentText() == "SAS token"
     assert "TOPSECRET" not in "".join(label.text() for label in shown.page.findChildren(QLabel))
     shown.paste("path", "s3://other/x", "Images")
     assert place.kinds.currentText() == "Amazon S3"
@@ -350,8 +350,8 @@ def test_tab_goes_from_top_to_bottom_and_each_control_has_a_name(shown: Shown, w
         for form in FORMS:
             shown.choose(place.kinds, form.title)
             if form.ways:
-                shown.choose(place._cloud(form).ways, form.ways[2].title)
-                place._cloud(form).fold.open()
+                shown.choose(place.cloud(form).ways, form.ways[2].title)
+                place.cloud(form).fold.open()
             QApplication.processEvents()
             stops = stops_of(place)
             tops = [stop.mapTo(place, stop.rect().topLeft()) for stop in stops]
@@ -373,7 +373,7 @@ def test_the_page_fits_a_small_screen(shown: Shown, world: World) -> None:
     shown.open(world.file)
     for form in FORMS[1:]:
         shown.choose(shown.place().kinds, form.title)
-        shown.choose(shown.place()._cloud(form).ways, form.ways[2].title)
+        shown.choose(shown.place().cloud(form).ways, form.ways[2].title)
         QApplication.processEvents()
         area = shown.page.form.tabs[0].area
         assert not area.horizontalScrollBar().isVisible() or area.horizontalScrollBar().maximum() == 0
@@ -387,11 +387,11 @@ def test_a_fault_of_a_choice_is_shown_at_the_list(shown: Shown, world: World) ->
     )
     world.file.write_text(text, "utf-8")
     shown.open(world.file)
-    row = shown.place("Images")._cloud(AZURE)._way_row
+    row = shown.place("Images").cloud(AZURE)._way_row
     assert "“logn” is not a valid value." in row.fault
-    assert shown.place("Images")._cloud(AZURE).ways.property("fault") == "true"
+    assert shown.place("Images").cloud(AZURE).ways.property("fault") == "true"
     shown.page.show_topic("site_path.Images.auth.auth_mode")
-    shown.qtbot.waitUntil(lambda: shown.place("Images")._cloud(AZURE).ways.hasFocus(), timeout=20_000)
+    shown.qtbot.waitUntil(lambda: shown.place("Images").cloud(AZURE).ways.hasFocus(), timeout=20_000)
 
 
 CREDENTIAL_KINDS = {name: kind for name, kind, *_ in TABLE}

@@ -91,7 +91,7 @@ def a_window(qtbot: QtBot, folder: Path, file: Path) -> Iterator[MainWindow]:
         settle(qtbot, session)
         yield window
         session.jobs.cancel_all()
-        window._stopped = True
+        window.stopped = True
         window.close()
         window.deleteLater()
 

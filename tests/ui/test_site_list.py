@@ -45,7 +45,7 @@ def window(qtbot: QtBot, session: Session, world: World, south: World) -> Iterat
     qtbot.addWidget(made)
     made.show()
     yield made
-    made._stopped = True  # the fixture of the session stops it
+    made.stopped = True  # the fixture of the session stops it
 
 
 def looked(qtbot: QtBot, shown: SiteList) -> list[SiteFacts]:
@@ -190,7 +190,7 @@ def test_a_first_window_has_no_list(qtbot: QtBot, session: Session) -> None:
     page = made.page("overview")
     assert isinstance(page, OverviewPage)
     assert not page._sites_card.isVisible()
-    made._stopped = True
+    made.stopped = True
 
 
 def test_the_list_of_an_earlier_version_is_used(qtbot: QtBot, tmp_path: Path) -> None:
@@ -233,7 +233,7 @@ def test_a_site_has_one_short_name_everywhere(qtbot: QtBot, tmp_path: Path) -> N
             assert str(listed.model.data(listed.model.index(0, 0))) == f"{name} (open)"
         session.do(ListSites(()))
         assert window.top.site.full == "south", "an open site has a name, also if the list has none"
-        window._stopped = True
+        window.stopped = True
 
 
 def test_a_date_is_as_the_reader_writes_it() -> None:

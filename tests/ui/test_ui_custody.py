@@ -74,7 +74,7 @@ def start(qtbot: QtBot, windows: list[MainWindow], world: World) -> MainWindow:
 
 
 def stop(qtbot: QtBot, window: MainWindow) -> None:
-    if not window._stopped:
+    if not window.stopped:
         with qtbot.waitSignal(window.closed, timeout=20_000):
             window._stop()
 

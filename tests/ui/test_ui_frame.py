@@ -111,7 +111,7 @@ def test_no_part_of_a_dialog_is_a_window_for_a_moment(qtbot: QtBot, shown: Shown
             QApplication.processEvents()
             dialog.done(0)
         session.jobs.cancel_all()
-        window._stopped = True
+        window.stopped = True
         window.close()
         window.deleteLater()
     assert [one for one in shown.seen if not one.startswith("QTipLabel")] == []

@@ -58,7 +58,7 @@ def window(qtbot: QtBot, tmp_path: Path) -> Iterator[MainWindow]:
     window.show()
     qtbot.waitExposed(window)
     yield window
-    if not window._stopped:
+    if not window.stopped:
         session.jobs.cancel_all()
         with qtbot.waitSignal(window.closed, timeout=20_000):
             window._stop()

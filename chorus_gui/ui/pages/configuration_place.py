@@ -59,7 +59,7 @@ class PlaceSection(QWidget):
         self._held_way: tuple[Way, Way | None] | None = None
         """what a person chose, and what the file meant then: nothing shows a choice until its fields are filled in"""
         self._rests: dict[PlaceKind, str] = {}
-        self._clouds: dict[PlaceKind, _Cloud] = {}
+        self._clouds: dict[PlaceKind, CloudFields] = {}
         self._asked: tuple[object, ...] | None = None
         self._name = "Site" if modality == DEFAULT else modality
         self._build()
@@ -103,10 +103,11 @@ class PlaceSection(QWidget):
         self._unused.hide()
         self.setLayout(column(self._kind_row, self.path, self._middle, self._unused, self._checks, space=2 * SPACE))
 
-    def _cloud(self, form: PlaceForm) -> _Cloud:
+    def cloud(self, form: PlaceForm) -> CloudFields:
+        """The fields of a kind of place in a cloud, made when they are first asked for."""
         made = self._clouds.get(form.kind)
         if made is None:
-            made = self._clouds[form.kind] = _Cloud(form, self.modality, self._name, self._make_row)
+            made = self._clouds[form.kind] = CloudFields(form, self.modality, self._name, self._make_row)
             made.chosen.connect(self._choose_way)
             self._middle.addWidget(made)
             tab_in_order(self.kinds, self.path, made, self._unused, self._checks)
@@ -163,7 +164,7 @@ class PlaceSection(QWidget):
         for kind, cloud in self._clouds.items():
             cloud.setVisible(kind is form.kind and not shared)
         if form.ways and not shared:
-            cloud = self._cloud(form)
+            cloud = self.cloud(form)
             cloud.show()
             cloud.show_way(way, found.way, draft)
         self._draw_unused(form, way, found)
@@ -209,7 +210,7 @@ class PlaceSection(QWidget):
         name = where[0].removeprefix("site.")
         form = next((one for one in FORMS if name in one.keys), None)
         if form is not None and not self.shared and form is self.form and form.ways:
-            self._cloud(form).reveal(name)
+            self.cloud(form).reveal(name)
 
     def show_faults(self, faults: Mapping[Where, Sequence[Fault]]) -> None:
         """What is wrong with the choices; each key's row shows what is wrong with that."""
@@ -220,7 +221,7 @@ class PlaceSection(QWidget):
     def editor_of(self, where: Where) -> QWidget | None:
         """The list that stands for a key without a row of its own."""
         chooses = not self.shared and any(where[0] == f"site.{name}" for way in self.form.ways for name in way.writes)
-        return self._cloud(self.form).ways if chooses else None
+        return self.cloud(self.form).ways if chooses else None
 
     # --- what a person chooses --------------------------------------------------------------------------------------
 
@@ -304,7 +305,7 @@ class PlaceSection(QWidget):
         """The first field that the chosen way of signing in needs, and that is empty everywhere."""
         if self.shared or not self.form.ways:
             return None
-        return self._cloud(self.form).missing(self._draft)
+        return self.cloud(self.form).missing(self._draft)
 
     def _checked(self, outcome: Outcome[Any]) -> None:
         self._checking(running=False)
@@ -346,7 +347,7 @@ class PlaceSection(QWidget):
             self._results.addWidget(FindingCard(one.grade, "", text, one.remedy))
 
 
-class _Cloud(QWidget):
+class CloudFields(QWidget):
     """The fields of one kind of place in a cloud.  ``chosen`` has the way of signing in that a person chose."""
 
     chosen = Signal(object)
