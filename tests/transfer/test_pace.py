@@ -111,6 +111,20 @@ def test_a_failed_request_gives_its_place_back() -> None:
     assert pace.budget == START, "a request that failed tells nothing about the line"
 
 
+def test_the_time_of_a_pause_says_nothing_about_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Paused(JobContext):
+        held_seconds = 0.0
+
+    ctx = Paused()
+    line, pace = Line(50_000_000, monkeypatch), Pace(ctx, 16 * BLOCK)
+    before = pace.budget
+    with pace.sending(BLOCK):
+        ctx.held_seconds = 3600.0
+        line.now += 3600.2
+    assert pace.budget > before
+    assert pace.block_size() == BLOCK
+
+
 def test_the_budget_never_falls_below_the_least(monkeypatch: pytest.MonkeyPatch) -> None:
     line, pace = Line(1000, monkeypatch), Pace(JobContext(), 16 * BLOCK)
     for _ in range(50):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from dataclasses import replace
@@ -22,7 +23,7 @@ from chorus_gui.core.errors import (
 )
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Item, Level
-from chorus_gui.core.storage.base import BlobInfo, KnownMd5, SourceStat, StoreLimits, Voucher
+from chorus_gui.core.storage.base import BlobInfo, Buffer, KnownMd5, SourceStat, StoreLimits, Voucher
 from chorus_gui.core.transfer.blocks import BLOCKS, MIB, block_id, block_size, id_length, names_content, staged_size
 from chorus_gui.core.transfer.checks import acknowledged, check_content, check_unchanged, fill, level_of
 from chorus_gui.core.transfer.copy import copy_proved, hash_of
@@ -127,7 +128,7 @@ def test_how_a_write_is_confirmed(looked_up: bool, md5: str | None, level: Level
     assert level_of(BlobInfo("v2/a", 7, md5, "e", looked_up=looked_up)) is level
 
 
-@pytest.mark.parametrize(
+WAYS = pytest.mark.parametrize(
     "limits",
     [
         StoreLimits(put_bytes=5000, block_bytes=5000),
@@ -136,6 +137,26 @@ def test_how_a_write_is_confirmed(looked_up: bool, md5: str | None, level: Level
     ],
     ids=["in one request", "in blocks", "as it is read"],
 )
+
+
+@WAYS
+def test_each_request_with_content_has_the_md5_that_the_store_is_to_check(site: Site, limits: StoreLimits) -> None:
+    class Strict(MemoryStore):
+        def put(self, path: str, data: Buffer, *, md5: bytes | None = None, **options: Any) -> BlobInfo:
+            assert md5 == hashlib.md5(data, usedforsecurity=False).digest()
+            return super().put(path, data, md5=md5, **options)
+
+        def stage_block(self, path: str, block_id: str, data: Buffer, *, md5: bytes | None = None) -> None:
+            assert md5 == hashlib.md5(data, usedforsecurity=False).digest()
+            super().stage_block(path, block_id, data, md5=md5)
+
+    site.add("a", os.urandom(1030))
+    run = send(site.items, site.root, Strict(limits=limits))
+    assert (run.error, run.failures) == (None, {})
+    assert run.proofs["a"].md5 == md5_hex((site.root / "a").read_bytes())
+
+
+@WAYS
 def test_the_seconds_of_a_proof_are_parts_of_the_time_that_the_file_took(site: Site, limits: StoreLimits) -> None:
     site.add("a", os.urandom(1030))
     began = time.perf_counter()
