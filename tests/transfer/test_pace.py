@@ -112,14 +112,13 @@ def test_a_failed_request_gives_its_place_back() -> None:
 
 
 def test_the_time_of_a_pause_says_nothing_about_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Paused(JobContext):
-        held_seconds = 0.0
-
-    ctx = Paused()
+    paused = 0.0
+    monkeypatch.setattr(JobContext, "held_seconds", property(lambda _: paused))
+    ctx = JobContext()
     line, pace = Line(50_000_000, monkeypatch), Pace(ctx, 16 * BLOCK)
     before = pace.budget
     with pace.sending(BLOCK):
-        ctx.held_seconds = 3600.0
+        paused = 3600.0
         line.now += 3600.2
     assert pace.budget > before
     assert pace.block_size() == BLOCK
