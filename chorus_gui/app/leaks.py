@@ -40,7 +40,7 @@ class Changed:
     count: int
     open: int
     at_us: int = 0
-    """when it was accepted, microseconds UTC: so this act can be undone"""
+    """when it was accepted or withdrawn, microseconds UTC: so this act can be undone"""
     trouble: str = ""
     """why colleagues do not see it yet, "" if they do"""
 
@@ -177,6 +177,18 @@ def undo_accept(workspace: Workspace, ctx: JobContext, rule: str, at_us: int) ->
     return replace(changed, trouble=refresh(workspace, ctx, always=True))
 
 
+def undo_withdraw(workspace: Workspace, ctx: JobContext, rule: str, at_us: int) -> Changed:
+    """Accept again what was withdrawn of a rule at that time, with the earlier reason, and share it; what was accepted since is not counted."""
+    from chorus_gui.core.readiness.leaks import LeakBook
+    from chorus_gui.core.submission.leak_gate import leak_rules, rules_of
+
+    refresh(workspace, ctx, always=True)
+    with LeakBook(workspace.config.journal.local) as book:
+        count = book.accept_again(rule, at_us)
+        changed = Changed(count, book.count(leak_rules(rules_of(workspace.config)))[""])
+    return replace(changed, trouble=refresh(workspace, ctx, always=True))
+
+
 # --- on this computer ---------------------------------------------------------------------------------------------------
 
 
@@ -219,14 +231,15 @@ def withdraw(config: Config, rule: str, paths: Sequence[str] = ()) -> Changed:
     rules = rules_of(config)
     with LeakBook(config.journal.local) as book:
         id_ = _known(rule, [*rules.rules, *(one.rule for one in book.accepted())])
-        count = book.withdraw(id_, paths)
+        now_us = time.time_ns() // 1000
+        count = book.withdraw(id_, paths, now_us=now_us)
         if not count:
             raise UsageError(
                 f"Nothing of rule {id_} is accepted{' for these files' if paths else ''}.",
                 meaning="Nothing was changed.",
                 remedy="Use “chorus-upload leak list --all” to see what is accepted.",
             )
-        return Changed(count, book.count(leak_rules(rules))[""])
+        return Changed(count, book.count(leak_rules(rules))[""], now_us)
 
 
 def _known(rule: str, ids: Sequence[str]) -> str:

@@ -89,6 +89,13 @@ def user_name() -> str:
         return "unknown user"
 
 
+def user_at_host() -> str:
+    """The user and the computer, as lists that colleagues share name a person."""
+    import socket
+
+    return f"{user_name()}@{socket.gethostname()}"
+
+
 def data_folder(name: str = "") -> Path:
     """Staging databases, receipts, what a resumed upload remembers, or the folder ``name`` in it.
 

@@ -15,7 +15,10 @@ from chorus_gui.ui.words import agree, count_of
 
 UNDONE_AT_MOST = 20
 """As many acts can be undone."""
-NOTHING = "Nothing can be undone: since the last scan, nothing was held back, released or accepted here. A submission ends what can be undone, too."
+NOTHING = (
+    "Nothing can be undone: since the last scan, nothing was held back, released, accepted or withdrawn here. "
+    "A submission ends what can be undone, too."
+)
 
 
 def can_undo(host: Host, step: UndoStep) -> None:
@@ -44,33 +47,31 @@ def _shared(brief: holds.Brief) -> str:
     return " ".join(part for part in (brief.warning or "Shared with everybody who works on the journal.", *brief.notes) if part)
 
 
-def _undo(host: Host, _: hold_intents.UndoHold) -> None:
-    workspace, undo = host.workspace(), host.state.undo
+def _undo(host: Host, intent: hold_intents.UndoHold) -> None:
+    workspace, undo = host.workspace(), host.state.undo.of_leaks if intent.leaks else host.state.undo
     if not undo.steps:
-        host.update(undo=UndoList((), NOTHING))
+        host.update(undo=UndoList(host.state.undo.steps, NOTHING))
         return
     last = undo.steps[-1]
 
-    def kept(brief: holds.Brief) -> str:
+    def undone(count: int, since: str) -> str:
         left = tuple(step for step in host.state.undo.steps if step is not last)
-        said = (
-            f"Undone: {last.text}"
-            if brief.count
-            else f"Nothing was left to undo: the held-back list was changed since. It was: {last.text}"
-        )
+        said = f"Undone: {last.text}" if count else f"Nothing was left to undo: {since} since. It was: {last.text}"
         host.update(undo=UndoList(left, said))
+        return said
+
+    def kept(brief: holds.Brief) -> str:
+        said = undone(brief.count, "the held-back list was changed")
         return _shared(brief) if brief.count else said
 
-    def withdrawn(changed: leaks.Changed) -> str:
-        left = tuple(step for step in host.state.undo.steps if step is not last)
-        said = f"Undone: {last.text}" if changed.count else f"Nothing was left to undo: it was withdrawn since. It was: {last.text}"
-        host.update(undo=UndoList(left, said))
-        return f"{said} Colleagues do not see it yet: {changed.trouble}" if changed.trouble else said
+    def changed(found: leaks.Changed) -> str:
+        said = undone(found.count, "it was accepted again" if last.withdrawn else "it was withdrawn")
+        return f"{said} Colleagues do not see it yet: {found.trouble}" if found.trouble else said
 
     title = f"Undo: {last.text.rstrip('.')}"
-    if last.accepted is not None:
-        rule, at_us = last.accepted
-        host.start(JobKind.ACCEPT, title, lambda ctx: leaks.undo_accept(workspace, ctx, rule, at_us), withdrawn, cancellable=False)
+    if (act := last.accepted or last.withdrawn) is not None:
+        undo_leaks = leaks.undo_accept if last.accepted is not None else leaks.undo_withdraw
+        host.start(JobKind.ACCEPT, title, lambda ctx: undo_leaks(workspace, ctx, *act), changed, cancellable=False)
         return
     host.start(JobKind.HOLD, title, lambda ctx: holds.brief(holds.undo_brief(workspace, ctx, last.act)), kept, cancellable=False)
 

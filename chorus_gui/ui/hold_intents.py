@@ -20,7 +20,12 @@ class HoldFound(Intent):
 
 @dataclass(frozen=True, slots=True)
 class UndoHold(Intent):
-    """Undo the last hold, release or import of a held-back list since the scan."""
+    """Undo the last act since the scan: a hold, a release, an import of a held-back list, an accepted leak or a withdrawal.
+
+    ``leaks``: the last accepted leak or withdrawal, whatever was held back since.
+    """
+
+    leaks: bool = False
 
 
 @dataclass(frozen=True, slots=True)

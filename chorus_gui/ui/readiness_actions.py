@@ -66,7 +66,9 @@ def _withdraw(host: Host, intent: intents.WithdrawLeaks) -> None:
     workspace = host.workspace()
 
     def describe(changed: leaks.Changed) -> str:
-        return f"Rule {intent.rule} is no longer accepted for {count_of(changed.count, 'file')}.{_unshared(changed)}"
+        said = f"Rule {intent.rule} is no longer accepted for {count_of(changed.count, 'file')}."
+        can_undo(host, UndoStep(said, withdrawn=(intent.rule, changed.at_us)))
+        return f"{said}{_unshared(changed)}"
 
     title = f"Withdraw rule {intent.rule}"
     host.start(JobKind.ACCEPT, title, lambda ctx: leaks.withdraw_for_all(workspace, ctx, intent.rule), describe, cancellable=False)

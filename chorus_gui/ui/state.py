@@ -194,12 +194,18 @@ class ScanChoice:
 class UndoStep:
     """An act that can be undone: what was done, as a sentence, and what it changed (:class:`chorus_gui.app.holds.Brief`).
 
-    ``accepted``: it was not a hold, but an accepted leak: the rule, and when (microseconds UTC).
+    ``accepted``, ``withdrawn``: it was not a hold, but a leak that was accepted, or no longer is: the rule, and when (microseconds UTC).
     """
 
     text: str
     act: tuple[str, ...] = ()
     accepted: tuple[str, int] | None = None
+    withdrawn: tuple[str, int] | None = None
+
+    @property
+    def of_leaks(self) -> bool:
+        """It was done on the Readiness page."""
+        return self.accepted is not None or self.withdrawn is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +214,11 @@ class UndoList:
 
     steps: tuple[UndoStep, ...] = ()
     said: str = ""
+
+    @property
+    def of_leaks(self) -> UndoList:
+        """What the Readiness page can undo: the acts of that page, whatever was held back or released since."""
+        return UndoList(tuple(step for step in self.steps if step.of_leaks), self.said)
 
 
 @dataclass(frozen=True, slots=True)

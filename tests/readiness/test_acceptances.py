@@ -134,3 +134,27 @@ def test_undo_withdraws_what_this_person_accepted_then_and_nothing_of_a_colleagu
         assert book.withdraw("P1", at_us=now) == 1
         assert {one.by for one in book.accepted()} == {"ben@there"}
         assert len(book.accepted()) == 2
+
+
+def test_what_was_withdrawn_is_accepted_again_as_it_was_and_nothing_else(tmp_path: Path) -> None:
+    """What this person accepted, at the time of then; what a colleague accepted, by this person now.  What counts already is not counted."""
+    journal = tmp_path / "j.db"
+    mine, his, old = FILE, FILE._replace(path="OMOP/b.csv"), FILE._replace(path="OMOP/c.csv")
+    for file in (mine, his, old):
+        find(journal, "P1", "column mrn", file)
+    with LeakBook(journal) as book:
+        assert book.accept((leak for leak in book.leaks(["P1"]) if leak.path != his.path), "a test", at_us=5) == 2
+        book.learn([("uid", Accepted("P1", "OMOP", his.path, "column mrn", 10, 5, "checked", "ben@there", 4))])
+        assert book.withdraw("P1", [old.path], now_us=6) == 1
+        assert book.withdraw("P1", now_us=7) == 2
+        assert book.accepted() == []
+        assert book.accept_again("P1", 8) == 0
+        assert book.accept_again("P1", 7) == 2
+        assert [(one.path, one.reason) for one in book.accepted()] == [(mine.path, "a test"), (his.path, "checked")]
+        (first, second) = book.accepted()
+        assert (first.at_us, first.by) == (5, second.by)
+        assert second.at_us > 7
+        assert book.accept_again("P1", 7) == 0
+        assert book.withdraw("P1", at_us=5) == 1, "so what was accepted can be undone, too"
+        assert book.learn([("other", Accepted("P1", "OMOP", old.path, "column mrn", 10, 5, "x", "ben@there", 4, "ben@there", 9))])
+        assert book.accept_again("P1", 9) == 0, "a colleague withdrew that"

@@ -174,10 +174,73 @@ def test_an_acceptance_is_undone_and_no_other_one(qtbot: QtBot, session: Session
     choose(page, "P1")
     assert "1 file accepted" in page.rule.state.text(), "the first one is still accepted"
     assert session.state.undo.said == "Undone: Accepted rule P1 for 1 file."
-    run_job(qtbot, session, readiness_intents.WithdrawLeaks("P1"))
+    leaks.withdraw_for_all(session.workspace(), JobContext(), "P1")  # as a colleague does
     undo_with_a_key(qtbot, session, page)
     assert "withdrawn since" in session.state.undo.said
     assert not session.state.undo.steps
+
+
+def test_a_withdrawal_is_undone_and_then_what_was_accepted(qtbot: QtBot, session: Session, page: ReadinessPage) -> None:
+    check(qtbot, session, Pass.AT_ONCE)
+    run_job(qtbot, session, readiness_intents.AcceptLeaks("P1", "a phantom"))
+    run_job(qtbot, session, readiness_intents.WithdrawLeaks("P1"))
+    withdrawn = "Rule P1 is no longer accepted for 1 file."
+    assert page.undo.said.full == withdrawn
+    undo_with_a_key(qtbot, session, page)
+    assert page.undo.said.full == f"Undone: {withdrawn} Before that: Accepted rule P1 for 1 file."
+    assert [one.reason for one in session.state.readiness.accepted] == ["a phantom"]  # type: ignore[union-attr]
+    undo_with_a_key(qtbot, session, page)
+    assert page.undo.said.full == "Undone: Accepted rule P1 for 1 file."
+    assert not session.state.readiness.accepted  # type: ignore[union-attr]
+    run_job(qtbot, session, readiness_intents.AcceptLeaks("P1", "a phantom"))
+    run_job(qtbot, session, readiness_intents.WithdrawLeaks("P1"))
+    leaks.accept_for_all(session.workspace(), JobContext(), "P1", [], "another phantom")
+    undo_with_a_key(qtbot, session, page)
+    assert page.undo.said.full.startswith(f"Nothing was left to undo: it was accepted again since. It was: {withdrawn}")
+
+
+def test_here_the_last_act_of_this_page_is_undone_whatever_was_held_back_since(
+    qtbot: QtBot, session: Session, window: MainWindow, page: ReadinessPage
+) -> None:
+    run_job(qtbot, session, intents.Scan())
+    run_job(qtbot, session, readiness_intents.AcceptLeaks("P1", "a phantom"))
+    run_job(qtbot, session, intents.HoldBackPatient("1002", "consent withdrawn"))
+    assert page.undo.said.full == "Accepted rule P1 for 1 file."
+    undo_with_a_key(qtbot, session, page)
+    assert not session.state.readiness.accepted  # type: ignore[union-attr]
+    with session.workspace().holds() as kept:
+        assert [hold.patient_id for hold in kept.all()] == ["1002"]
+    assert [step.text for step in session.state.undo.steps] == ["Held back patient 1002."]
+    assert page.undo.said.full == "Undone: Accepted rule P1 for 1 file."
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_ctrl_z_without_an_act_of_this_page_says_what_it_undoes_and_where(
+    held: bool, qtbot: QtBot, session: Session, window: MainWindow, page: ReadinessPage
+) -> None:
+    run_job(qtbot, session, intents.Scan())
+    if held:
+        run_job(qtbot, session, intents.HoldBackPatient("1002", "consent withdrawn"))
+    said = "Nothing to undo here"
+    page.window().activateWindow()
+    qtbot.waitActive(page.window())
+    qtbot.keyClick(page, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert session.jobs.idle
+    assert page.undo.isVisible()
+    assert not page.undo.button.isVisible()
+    more = (
+        ". On the Review page, Ctrl+Z undoes: Held back patient 1002."
+        if held
+        else ": nothing was accepted or withdrawn since the last scan."
+    )
+    assert page.undo.said.full == said + more
+    session.update(loading=False)
+    assert page.undo.said.full.startswith(said), "until something is done"
+    review = window.page("review")
+    assert isinstance(review, ReviewPage)
+    assert review.area.undo.said.full == ("Held back patient 1002." if held else "")
+    run_job(qtbot, session, readiness_intents.AcceptLeaks("P1", "a phantom"))
+    assert page.undo.said.full == "Accepted rule P1 for 1 file."
 
 
 def test_what_was_held_back_is_not_undone_here_and_what_is_undone_is_said(qtbot: QtBot, session: Session, page: ReadinessPage) -> None:
@@ -193,7 +256,7 @@ def test_what_was_held_back_is_not_undone_here_and_what_is_undone_is_said(qtbot:
     qtbot.waitActive(page.window())
     qtbot.keyClick(page, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert asked == []
-    assert page.undo.isHidden()
+    assert not page.undo.button.isVisible()
     with session.workspace().holds() as kept:
         assert [hold.patient_id for hold in kept.all()] == ["1002"]
     run_job(qtbot, session, readiness_intents.AcceptLeaks("P1", "a phantom"))

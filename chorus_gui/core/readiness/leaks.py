@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import secrets
-import socket
 import sqlite3
 import time
 from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
@@ -22,13 +21,14 @@ from chorus_gui.core import private
 from chorus_gui.core.computer import computer_fault, is_damaged
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.errors import ChorusError, ReviewError
-from chorus_gui.core.folders import data_folder, remove_file, replace_file, user_name
+from chorus_gui.core.folders import data_folder, remove_file, replace_file, user_at_host
 from chorus_gui.core.own_database import own_database
 from chorus_gui.core.passes import Pass
 from chorus_gui.core.readiness import forgotten
 from chorus_gui.core.readiness.checking import Checking, place
 from chorus_gui.core.readiness.findings import FileState
 from chorus_gui.core.readiness.leak_marks import ANY, Mark
+from chorus_gui.core.readiness.leak_tables import FROM_1, SCHEMA
 from chorus_gui.core.readiness.pass_runs import PassRun, from_text, to_text
 from chorus_gui.core.readiness.snapshots import Snapshot
 
@@ -39,31 +39,6 @@ BOOKS = "leaks-*.db"
 BATCH = 1000
 MOST_UNCHECKED = 1000
 """Places that could not be checked; if there are more, no earlier leak is taken back."""
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS leak (modality TEXT, path TEXT, rule TEXT, about TEXT, pass INTEGER, size INTEGER, mtime_us INTEGER, run INTEGER,
-    PRIMARY KEY (modality, path, rule, about, pass)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS accepted (id INTEGER PRIMARY KEY, modality TEXT, path TEXT, rule TEXT, size INTEGER, mtime_us INTEGER,
-    reason TEXT, accepted_by TEXT, at_us INTEGER, withdrawn_by TEXT, withdrawn_us INTEGER, about TEXT, uid TEXT);
-CREATE TABLE IF NOT EXISTS counted (path TEXT PRIMARY KEY, size INTEGER, mtime_us INTEGER, lines INTEGER, patients INTEGER,
-    columns TEXT NOT NULL DEFAULT '') WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS sent (path TEXT PRIMARY KEY, size INTEGER, mtime_us INTEGER, lines INTEGER, patients INTEGER,
-    columns TEXT NOT NULL DEFAULT '') WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS accepted_path ON accepted (modality, path, rule);
-CREATE TABLE IF NOT EXISTS run (pass INTEGER PRIMARY KEY, ended_us INTEGER, result TEXT);
-"""
-_ONLY_SUBJECT = (
-    "SELECT min(l.about) FROM leak l WHERE (l.modality, l.path, l.rule) = (accepted.modality, accepted.path, accepted.rule) "
-    "HAVING count(DISTINCT l.about) = 1"
-)
-_FROM_1 = (
-    "ALTER TABLE accepted ADD COLUMN about TEXT",
-    "ALTER TABLE accepted ADD COLUMN uid TEXT",
-    "UPDATE accepted SET uid = lower(hex(randomblob(8)))",
-    f"UPDATE accepted SET about = ({_ONLY_SUBJECT})",
-    "UPDATE accepted SET about = '', withdrawn_by = '', withdrawn_us = strftime('%s', 'now') * 1000000 WHERE about IS NULL AND withdrawn_us IS NULL",
-    "UPDATE accepted SET about = '' WHERE about IS NULL",
-)
-"""Format 1 did not say which subject was accepted.  It is the only one that the file has; otherwise a person is asked again."""
 _COLUMNS = "rule, modality, path, about, size, mtime_us, reason, accepted_by, at_us, coalesce(withdrawn_by, ''), coalesce(withdrawn_us, 0)"
 _ACCEPTED = (
     "SELECT 1 FROM accepted a WHERE (a.modality, a.path, a.rule, a.about) = (l.modality, l.path, l.rule, l.about) "
@@ -137,10 +112,10 @@ class LeakBook:
         if found == FORMAT:
             return
         with self._changing():
-            for statement in (_SCHEMA + forgotten.SCHEMA).split(";"):
+            for statement in (SCHEMA + forgotten.SCHEMA).split(";"):
                 self._db.execute(statement)
             if "uid" not in {name for _, name, *_ in self._db.execute("PRAGMA table_info(accepted)")}:
-                for statement in _FROM_1:
+                for statement in FROM_1:
                     self._db.execute(statement)
             for table in ("counted", "sent"):
                 if "columns" not in {name for _, name, *_ in self._db.execute(f"PRAGMA table_info({table})")}:
@@ -357,7 +332,7 @@ class LeakBook:
 
     def accept(self, leaks: Iterable[Leak], reason: str, *, at_us: int = 0) -> int:
         """Accept these leaks of these files as they are, at ``at_us`` or now.  The caller checked the reason.  How many files."""
-        who, now = f"{user_name()}@{socket.gethostname()}", at_us or time.time_ns() // 1000
+        who, now = user_at_host(), at_us or time.time_ns() // 1000
         files = set[tuple[str, str]]()
         with self._changing():
             for one in leaks:
@@ -390,9 +365,29 @@ class LeakBook:
                     self._db.execute("UPDATE accepted SET withdrawn_by = ?, withdrawn_us = ? WHERE uid = ?", (*ended, uid))
         return [(uid, Accepted(*row)) for uid, *row in self._all(f"SELECT uid, {_COLUMNS} FROM accepted ORDER BY id")]
 
-    def withdraw(self, rule: str, paths: Collection[str] = (), *, at_us: int = 0) -> int:
-        """Withdraw what is accepted of a rule, for all files or (``paths``) for these, or (``at_us``) what this person accepted here at that time; how many."""
-        who, now = f"{user_name()}@{socket.gethostname()}", time.time_ns() // 1000
+    def accept_again(self, rule: str, withdrawn_us: int) -> int:
+        """Accept what this person withdrew of a rule here at that time, with the earlier reason; how many files were not accepted.
+
+        What this person had accepted counts from then; what a colleague had, is accepted by this person now.
+        """
+        who, now = user_at_host(), time.time_ns() // 1000
+        there = {one[:6] for one in self.accepted()}
+        ended = (
+            one for one in self.accepted(withdrawn=True) if (one.rule, one.withdrawn_us, one.withdrawn_by) == (rule, withdrawn_us, who)
+        )
+        back = [one for one in ended if one[:6] not in there]
+        self.learn(
+            (secrets.token_hex(8), one._replace(by=who, at_us=one.at_us if one.by == who else now, withdrawn_by="", withdrawn_us=0))
+            for one in back
+        )
+        return len({(one.modality, one.path) for one in back})
+
+    def withdraw(self, rule: str, paths: Collection[str] = (), *, at_us: int = 0, now_us: int = 0) -> int:
+        """Withdraw what is accepted of a rule, for all files or (``paths``) for these, or (``at_us``) what this person accepted here at that time; how many.
+
+        ``now_us``: the time of the withdrawal, for :meth:`accept_again`.
+        """
+        who, now = user_at_host(), now_us or time.time_ns() // 1000
         chosen = " AND path IN (SELECT value FROM json_each(?))" if paths else ""
         given: tuple[object, ...] = (rule, json.dumps(sorted(paths))) if paths else (rule,)
         if at_us:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-import socket
 import time
 from dataclasses import asdict
 from datetime import datetime
 
 from chorus_gui.core.errors import MassDeletionError, ReviewError, StaleReviewError, UsageError
-from chorus_gui.core.folders import user_name
+from chorus_gui.core.folders import user_at_host
 from chorus_gui.core.journal.store import Journal
 from chorus_gui.core.model import Approval, VersionCount
 from chorus_gui.core.review import pending
@@ -126,7 +125,7 @@ def approve(staging: Staging, journal: Journal, version: str, *, allow_deletions
         )
     if record_only:
         pending.choose(staging, include=False)
-    who, now = f"{user_name()}@{socket.gethostname()}", time.time_ns() // 1000
+    who, now = user_at_host(), time.time_ns() // 1000
     approval = Approval(diff_hash(staging), version, who, now, allow_deletions, record_only, pending.digest(staging))
     staging.put("approval", asdict(approval))
     return approval

@@ -41,6 +41,7 @@ class ReadinessPage(Page):
         self._services = services
         self._state = SessionState()
         self._drawn: object = None
+        self._nothing = False  # Ctrl+Z found nothing to undo, and nothing was done since
         self._modalities: tuple[str, ...] = ()
         self.lead = label(LEAD, "muted", wrap=True)
         self.export = button("&Export…", "Save the findings as CSV, or as a page to print", icon="save")
@@ -152,7 +153,7 @@ class ReadinessPage(Page):
             self._drawn = (facts, state.config is None, job is None)
             self._show(state, facts, checking=job is not None)
         self._show_rule()
-        self.undo.show_undo(undo_of(state), busy=state.busy)
+        self._show_undo(before.undo)
 
     def _show_layouts(self, text: str) -> None:
         self.layouts.setVisible(bool(text))
@@ -263,9 +264,20 @@ class ReadinessPage(Page):
         )
         ConfirmDialog(self, question, lambda: self.intent.emit(readiness_intents.WithdrawLeaks(line.rule))).open()
 
+    def _show_undo(self, before: UndoList) -> None:
+        undo, busy = self._state.undo, self._state.busy
+        if undo != before:
+            self._nothing = False
+        self.undo.show_undo(UndoList((), nothing_to_undo(undo)) if self._nothing else undo.of_leaks, busy=busy)
+
     def _undo(self) -> None:
-        if self._state.config is not None and not self._state.busy and undo_of(self._state).steps:
-            self.intent.emit(hold_intents.UndoHold())
+        if self._state.config is None or self._state.busy:
+            return
+        if self._state.undo.of_leaks.steps:
+            self.intent.emit(hold_intents.UndoHold(leaks=True))
+        else:
+            self._nothing = True
+            self._show_undo(self._state.undo)
 
     def _look_at_images(self) -> None:
         from chorus_gui.ui.dialogs.contact_sheet import ContactSheetDialog
@@ -285,10 +297,11 @@ class ReadinessPage(Page):
             self.intent.emit(readiness_intents.ExportReadiness(file))
 
 
-def undo_of(state: SessionState) -> UndoList:
-    """What this page can undo: what was accepted, if nothing was held back or released since.  Review says that, and undoes it."""
-    steps, said = state.undo.steps, state.undo.said
-    return UndoList(steps if steps and steps[-1].accepted is not None else (), said)
+def nothing_to_undo(undo: UndoList) -> str:
+    """Why Ctrl+Z undoes nothing on this page, and what it undoes on Review."""
+    if undo.steps:
+        return f"Nothing to undo here. On the Review page, Ctrl+Z undoes: {undo.steps[-1].text}"
+    return "Nothing to undo here: nothing was accepted or withdrawn since the last scan."
 
 
 def why_not_check(state: SessionState) -> str:
