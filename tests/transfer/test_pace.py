@@ -13,7 +13,7 @@ from chorus_gui.core.job import JobContext
 from chorus_gui.core.storage.base import StoreLimits
 from chorus_gui.core.transfer import pace as module
 from chorus_gui.core.transfer.blocks import BLOCK, BLOCKS, MIB, block_id, block_size, staged_size
-from chorus_gui.core.transfer.pace import LEAST, START, Pace
+from chorus_gui.core.transfer.pace import FIRST_BLOCK, LEAST, START, Pace
 
 LIMITS = StoreLimits(put_bytes=4 * MIB, block_bytes=100 * MIB)
 
@@ -109,6 +109,24 @@ def test_a_failed_request_gives_its_place_back() -> None:
         raise LookupError
     assert pace._under_way == 0
     assert pace.budget == START, "a request that failed tells nothing about the line"
+    assert pace.block_size() == FIRST_BLOCK
+
+
+def test_a_request_with_few_bytes_says_nothing_about_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    line, pace = Line(1000, monkeypatch), Pace(JobContext(), 16 * BLOCK)
+    line.round(pace, LEAST - 1, 1)
+    assert pace.block_size() == FIRST_BLOCK
+    line.round(pace, LEAST, 1)
+    assert pace.block_size() == BLOCKS[0]
+
+
+def test_slow_requests_that_were_under_way_together_are_one_sign(monkeypatch: pytest.MonkeyPatch) -> None:
+    line, pace = Line(50_000_000, monkeypatch), Pace(JobContext(), 16 * BLOCK)
+    for _ in range(20):
+        line.round(pace, BLOCK, 8)
+    high, line.rate = pace.budget, 125_000
+    assert line.round(pace, BLOCK, 8) == 8
+    assert pace.budget == pytest.approx(0.6 * high, abs=1)
 
 
 def test_the_time_of_a_pause_says_nothing_about_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
