@@ -7,13 +7,14 @@ write everywhere can still replace the whole chain, so receipts are also copied 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from chorus_gui.app.folders import receipts_folder
 from chorus_gui.app.receipt_order import Kept, in_order, read
 from chorus_gui.app.shared import shared_folder
+from chorus_gui.app.this_store import of_this_store
 from chorus_gui.app.words import moment
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.job import JobContext
@@ -60,11 +61,17 @@ def checked_markers(config: Config, found: Mapping[str, Completeness], ctx: JobC
     A marker that was completed after the last receipt about it is not judged: its receipt can be on another computer.
     """
     wanted = {version for version, one in found.items() if one.complete is Complete.YES}
-    checked = _checked_all(found, _newest_names(_kept(config, ctx), wanted) if wanted else {})
+    mine = (one for one in _kept(config, ctx) if of_this_store(config, one.says.store, one.says.host))
+    checked = _checked_all(found, _newest_names(mine, wanted) if wanted else {})
     if checked == found:
         return checked
     kept = in_order(_kept(config, ctx), shared_folder(config))  # a wrong clock also gives a receipt a wrong name
-    return _checked_all(found, {version: one for one in reversed(kept) for version in wanted & one.says.markers.keys()})
+    return _checked_all(found, _newest_markers(config, kept, wanted))
+
+
+def _newest_markers(config: Config, kept: Sequence[Kept], wanted: set[str]) -> dict[str, Kept]:
+    mine = [one for one in kept if of_this_store(config, one.says.store, one.says.host)]
+    return {version: one for one in reversed(mine) for version in wanted & one.says.markers.keys()}
 
 
 def _newest_names(kept: Iterator[Kept], wanted: set[str]) -> dict[str, Kept]:

@@ -18,6 +18,7 @@ from chorus_gui.app.options import SubmitOptions
 from chorus_gui.app.requests import FileListRequest
 from chorus_gui.app.run import Command, Done, Run, run
 from chorus_gui.app.submit import check_version
+from chorus_gui.app.this_store import store_name
 from chorus_gui.app.verdict_book import book_file, last_verification, values
 from chorus_gui.app.workspace import Workspace
 from chorus_gui.core import private
@@ -69,13 +70,13 @@ def table_file(file: Path, header: Sequence[str]) -> Generator[Callable[[Iterabl
         raise UsageError(f"Could not write {file}: {why}.", remedy=remedy) from error
 
 
-def export_verify(journal: Path, file: Path, results: Sequence[str] = ()) -> int:
-    """Write the verdicts of a journal's last verification (or those with these results) as CSV, or as JSON if the file's name says so; how many."""
-    count = 0
-    if last_verification(book_file(journal)) is None:
+def export_verify(config: Config, file: Path, results: Sequence[str] = ()) -> int:
+    """Write the verdicts of the last verification of this journal and central store (or those with these results) as CSV, or as JSON if the file's name says so; how many."""
+    count, book = 0, book_file(config.journal.local)
+    if last_verification(book, store_name(config.central)) is None:
         raise UsageError("Nothing has been verified yet.", remedy="Verify a version first.")
     with verdict_file(file) as table:
-        for found in values(book_file(journal), results):
+        for found in values(book, results):
             table.write(found)
             count += 1
     return count
@@ -168,7 +169,8 @@ def export_last_failures(config: Config, file: Path, ctx: JobContext) -> LastRun
     last = next((found for found in receipts(config, ctx) if found.kind in ("submission", "record", "upload", "repair")), None)
     if last is None:
         raise UsageError(
-            "No submission or upload of this journal has left a receipt on this computer.", remedy="Run “chorus-upload submit” first."
+            "No submission or upload of this journal to this central store has left a receipt on this computer.",
+            remedy="Run “chorus-upload submit” first.",
         )
     receipt = from_json(last.data.read_text("utf-8"))
     return LastRun(export_failures(file, receipt.failures), receipt, receipt.host == socket.gethostname())

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from chorus_gui.app.folders import receipts_folder
 from chorus_gui.app.holds import known_here, known_to_stay
 from chorus_gui.app.receipt_order import Kept, in_order, newest_names, read
+from chorus_gui.app.this_store import of_this_store
 from chorus_gui.app.values import CopyFacts, CredentialFacts, CustodyFacts, JournalFacts, ReceiptFacts, ReviewFacts, StoreKind, WrongFacts
 from chorus_gui.app.words import LOOKS_EMPTY, empty_folder
 from chorus_gui.core.config import keychain
@@ -324,7 +325,7 @@ def _custody_text(found: CustodyState) -> str:
 
 
 def receipts(config: Config, ctx: JobContext, folder: Path | None = None) -> tuple[ReceiptFacts, ...]:
-    """The kept receipts of this journal, the newest first, with those of other computers that this one has a copy of.
+    """The kept receipts of this journal and central store, the newest first, with those of other computers that this one has a copy of.
 
     What cannot be read is left out.
     """
@@ -333,7 +334,8 @@ def receipts(config: Config, ctx: JobContext, folder: Path | None = None) -> tup
     others = shared_folder(config)
     files = [file for place in ((folder,) if folder else (receipts_folder(), others)) for file in newest_names(place)]
     kept = [one for one in read(files, ctx) if one.file.parent == others or one.says.journal == str(config.journal.local)]
-    return tuple(_receipt_facts(one) for one in in_order(kept, others)[:RECEIPTS_SHOWN])
+    mine = [one for one in in_order(kept, others) if of_this_store(config, one.says.store, one.says.host)]
+    return tuple(_receipt_facts(one) for one in mine[:RECEIPTS_SHOWN])
 
 
 def _receipt_facts(kept: Kept) -> ReceiptFacts:
@@ -373,7 +375,7 @@ def wrong(workspace: Workspace, ctx: JobContext) -> WrongFacts | None:
     local = workspace.config.journal.local
     try:
         with Journal.open(local, readonly=True) as opened:
-            found = kept_wrong(opened, local, workspace.config.modalities)
+            found = kept_wrong(opened, workspace.config, workspace.config.modalities)
     except JournalError:
         return None
     return WrongFacts(found.total, found.versions, found.text) if found else None

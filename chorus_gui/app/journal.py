@@ -118,7 +118,7 @@ def check(workspace: Workspace, ctx: JobContext) -> Done[list[JournalFinding]]:
     def step(active: Run) -> list[JournalFinding]:
         Journal.verify_file(active.journal.path)
         refresh(workspace, active.ctx)
-        wrong = kept_wrong(active.journal, workspace.config.journal.local, workspace.config.modalities)
+        wrong = kept_wrong(active.journal, workspace.config, workspace.config.modalities)
         if wrong is not None:
             active.warn(wrong.sentence)
         for found in wrong_outside(active.journal, workspace.config):

@@ -28,7 +28,7 @@ def wrong_outside(journal: Journal, config: Config) -> tuple[tuple[str, int], ..
     """How many uploaded files are known to be missing or different in the central store, by modality."""
     from chorus_gui.app.verified import wrong_rows
 
-    found = Counter(row.modality for row, _, _ in wrong_rows(journal, config.journal.local) if row.modality not in config.modalities)
+    found = Counter(row.modality for row, _, _ in wrong_rows(journal, config) if row.modality not in config.modalities)
     return tuple(sorted(found.items()))
 
 

@@ -97,6 +97,6 @@ def last_message(config: Config, version: str | None, ctx: JobContext) -> tuple[
 
     found = next((one for one in receipts(config, ctx) if version is None or version in one.versions), None)
     if found is None:
-        what = f"version {version}" if version else "this journal"
+        what = f"version {version}" if version else "this journal and central store"
         raise UsageError(f"No run of {what} has left a receipt on this computer.", remedy="Run “chorus-upload submit” first.")
     return message_of(found.data), found

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from chorus_gui import __version__
 from chorus_gui.app.readiness_report import receipt_lines
+from chorus_gui.app.this_store import store_name
 from chorus_gui.app.what_changed import for_receipt
 from chorus_gui.app.words import KINDS as KIND_WORDS
 from chorus_gui.app.words import agree, duration, files, files_and_size, moment, plural, size
@@ -155,6 +156,7 @@ def make_receipt(
         changed=changed,
         wrong_files=log.wrong_files,
         file_list=log.ways.facts(),
+        store=store_name(config.central),
     )
 
 

@@ -181,7 +181,7 @@ def _keep_changed(workspace: Workspace, now: Mapping[str, str | None]) -> None:
     config, found, right = workspace.config, list[Verdict](), list[Verdict]()
     if not now:
         return
-    wrong = known_keys(config.journal.local)
+    wrong = known_keys(config)
     try:
         with Journal.open(config.journal.local, readonly=True) as journal:
             folders, versions = {path.partition("/")[0] for path in now}, set(journal.versions())

@@ -12,6 +12,7 @@ from chorus_gui.app.options import params_text
 from chorus_gui.app.outside import wrong_outside, wrong_sentence
 from chorus_gui.app.run import Command, Done, Run, run
 from chorus_gui.app.submit import check_built_in, check_version
+from chorus_gui.app.this_store import store_name
 from chorus_gui.app.values import VerifyFacts
 from chorus_gui.app.verdict_book import Book, book_for
 from chorus_gui.app.verified import Judged, known_keys, record, refresh, unnamed_wrong, wrong_rows
@@ -54,12 +55,12 @@ def repair(
         modalities = choose_modalities(workspace.config, which.modalities)
         store = active.store()
         use_cluster(active)
-        local = workspace.config.journal.local
+        local, name = workspace.config.journal.local, store_name(workspace.config.central)
         refresh(workspace, ctx)
-        many = {check.version: check.reread for _, check in unnamed_wrong(active.journal, local)} if known else {}
+        many = {check.version: check.reread for _, check in unnamed_wrong(active.journal, workspace.config)} if known else {}
         before = [
             one
-            for one in (wrong_rows(active.journal, local) if known else ())
+            for one in (wrong_rows(active.journal, workspace.config) if known else ())
             if one[0].version not in many and one[0].modality in modalities
         ]
         version = None if before or many else version
@@ -67,7 +68,7 @@ def repair(
         looked_at = tuple(sorted({row.version for row, _, _ in before} | set(many)))
         looked_at = looked_at or ((version,) if version else tuple(active.journal.versions()))
         active.log.modalities, active.log.looked_at = modalities, looked_at
-        judged = Judged(reread, True, known_keys(local), modalities=modalities)
+        judged = Judged(reread, True, known_keys(workspace.config), modalities=modalities)
         found, wrong = Found(judged), list[Verdict]()
 
         def verdicts() -> Iterator[Verdict]:
@@ -94,7 +95,7 @@ def repair(
         with (
             holding_back(active),
             book_for(local) as file,
-            Book(file, journal=local, version=version, modalities=modalities, reread=reread) as book,
+            Book(file, journal=local, version=version, modalities=modalities, reread=reread, store=name) as book,
         ):
             active.begin(leave_copies=store)
             sent: set[int] = set()

@@ -182,9 +182,9 @@ class Run:
 
         yield
         refresh(self.workspace, self.ctx)
-        local = self.workspace.config.journal.local
-        wrong = {check.version for _, _, check in wrong_rows(self.journal, local)}
-        wrong |= {check.version for _, check in unnamed_wrong(self.journal, local)}
+        config = self.workspace.config
+        wrong = {check.version for _, _, check in wrong_rows(self.journal, config)}
+        wrong |= {check.version for _, check in unnamed_wrong(self.journal, config)}
         only = {*self.log.versions, *self.log.recorded, *store.removed, self.named} if self.unread else None
         try:
             completed = complete_versions(self.work, store, self.named, wrong, only)

@@ -25,6 +25,7 @@ from chorus_gui.app.facts import UPLOADING
 from chorus_gui.app.folders import receipts_folder
 from chorus_gui.app.receipt_order import Kept, in_order, newest_names, read
 from chorus_gui.app.site_list import Listed
+from chorus_gui.app.this_store import of_this_store
 from chorus_gui.app.words import files as file_count
 from chorus_gui.app.words import plural
 from chorus_gui.core.errors import ChorusError, ConfigError, JournalError, ReviewError
@@ -277,8 +278,8 @@ def last_run(config: Config, runs: Runs) -> LastRun | None:
     from chorus_gui.app.shared import shared_folder
 
     others = shared_folder(config)
-    kept = in_order((*runs.receipts(str(config.journal.local)), *read(newest_names(others))), others)[:1]
-    found = [(one.at_us, _of_receipt(one.says)) for one in kept]
+    kept = in_order((*runs.receipts(str(config.journal.local)), *read(newest_names(others))), others)
+    found = [(one.at_us, _of_receipt(one.says)) for one in kept if of_this_store(config, one.says.store, one.says.host)][:1]
     found += [(run.at_us, run) for run in (_of_report(runs.report(config.file)), _begun(config), _scanned(config)) if run is not None]
     return max(found, key=lambda one: one[0], default=(0, None))[1]
 

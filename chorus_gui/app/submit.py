@@ -187,7 +187,7 @@ def mention_wrong(active: Run) -> None:
 
     config = active.workspace.config
     refresh(active.workspace, active.ctx)
-    wrong = kept_wrong(active.journal, config.journal.local, config.modalities)
+    wrong = kept_wrong(active.journal, config, config.modalities)
     if wrong is not None:
         active.log.notes.append(wrong.sentence)
     active.log.notes += [wrong_sentence(*found) for found in wrong_outside(active.journal, config)]

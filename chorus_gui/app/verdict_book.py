@@ -43,7 +43,7 @@ DROP TABLE IF EXISTS run;
 CREATE TABLE verdict (id INTEGER PRIMARY KEY, {_FIELDS});
 CREATE TABLE count (modality TEXT, result TEXT, files INTEGER, bytes INTEGER, PRIMARY KEY (modality, result)) WITHOUT ROWID;
 CREATE TABLE run (number INTEGER, journal TEXT, version TEXT, modalities TEXT, reread INTEGER, began_us INTEGER, ended_us INTEGER,
-    complete INTEGER);
+    complete INTEGER, store TEXT);
 """
 
 
@@ -133,15 +133,15 @@ def book_for(journal: Path) -> Generator[Path]:
 class Book:
     """What a verification writes to; the results of an earlier one are removed."""
 
-    def __init__(self, file: Path, *, journal: Path, version: str | None, modalities: Sequence[str], reread: bool) -> None:
+    def __init__(self, file: Path, *, journal: Path, version: str | None, modalities: Sequence[str], reread: bool, store: str = "") -> None:
         began = time.time_ns() // 1000
-        about = (began, str(journal), version, ",".join(modalities), reread, began)
+        about = (began, str(journal), version, ",".join(modalities), reread, began, store)
         with _translated():
             file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
             pragmas = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"  # a reader and the writer never wait for each other
             self._db = own_database(file, timeout=30, begin=f"{pragmas} BEGIN; {_SCHEMA} COMMIT;")
-            self._db.execute("INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, NULL, 0)", about)
+            self._db.execute("INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, NULL, 0, ?)", about)
         self._waiting: list[tuple[Any, ...]] = []
         self._files: Counter[tuple[str, str]] = Counter()
         self._bytes: Counter[tuple[str, str]] = Counter()
@@ -204,8 +204,8 @@ def _reading(file: Path) -> Generator[sqlite3.Connection | None]:
         ) from error
 
 
-def last_verification(file: Path) -> Verified | None:
-    """The last verification; None if there is none that can be read."""
+def last_verification(file: Path, store: str = "") -> Verified | None:
+    """The last verification; None if there is none that can be read, or if it was about another central store than ``store``."""
     try:
         with _reading(file) as db:
             if db is None:
@@ -217,7 +217,9 @@ def last_verification(file: Path) -> Verified | None:
         return None
     if found is None:
         return None
-    number, journal, version, modalities, reread, began, ended, complete = found
+    number, journal, version, modalities, reread, began, ended, complete, *of_store = found  # older versions kept no store
+    if store and any(of_store) and of_store != [store]:
+        return None
     sums = {result: (files, size) for result, files, size in counts}
     return Verified(number, journal, version, tuple(modalities.split(",")), bool(reread), began, ended, bool(complete), sums)
 

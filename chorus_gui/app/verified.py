@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import chorus_gui
+from chorus_gui.app.this_store import of_this_store, store_name
 from chorus_gui.app.words import agree, files, moment
 from chorus_gui.core import private
 from chorus_gui.core.custody.beside import side_name
@@ -32,6 +33,7 @@ from chorus_gui.core.untrusted import DATA_ERRORS, MalformedError, json_value
 
 if TYPE_CHECKING:
     from chorus_gui.app.workspace import Workspace
+    from chorus_gui.core.config.model import Config
     from chorus_gui.core.journal.store import Journal
     from chorus_gui.core.model import Row
 
@@ -51,6 +53,12 @@ class _Seen:
     unshared: bool = False
     right: tuple[Key, ...] = ()
     """found right since the side file was last read"""
+    name: str = ""
+    """the side file that it was read from"""
+
+    def names(self, config: Config) -> tuple[str, ...]:
+        """The side files that can have it."""
+        return (self.name,) if self.name else _names(self.check.version, config)
 
 
 class Wrong(NamedTuple):
@@ -124,12 +132,13 @@ class Judged:
 
 def refresh(workspace: Workspace, ctx: JobContext) -> str:
     """Read the side files, and share what is not shared yet.  The reason, as a sentence, if that is not possible; otherwise ""."""
-    seen = _load(workspace.config.journal.local)
+    config = workspace.config
+    seen, others = _load(config), {one.name or f"{one.check.version} {one.check.store}": one for one in _others(config)}
     try:
         with workspace:
             side = workspace.side_files()
             for entry in side.list(FOLDER, ctx):
-                found = next((s for s in seen.values() if _name(s.check.version) == entry.name), None)
+                found = others.get(entry.name) or next((one for one in seen.values() if entry.name in one.names(config)), None)
                 if found is not None and (found.etag == entry.etag or found.unshared):
                     continue
                 file = side.read(entry.name, ctx)
@@ -138,22 +147,27 @@ def refresh(workspace: Workspace, ctx: JobContext) -> str:
                 except MalformedError:
                     _log.warning("%s is not a file of this program", entry.name)
                     continue
-                if file is not None and check is not None and _name(check.version) == entry.name:
-                    seen[check.version] = _Seen(check, file.etag)
+                if file is None or check is None or not entry.name.startswith(_name(check.version).removesuffix(".json")):
+                    continue
+                others.pop(entry.name, None)
+                if not of_this_store(config, check.store, check.host):
+                    others[entry.name] = _Seen(check, file.etag, name=entry.name)
+                elif entry.name in _names(check.version, config):
+                    seen[check.version] = _Seen(check, file.etag, name=entry.name)
             for version in [version for version, one in seen.items() if one.unshared]:
-                seen[version] = _shared(side, seen[version], ctx)
+                seen[version] = _shared(side, seen[version], config, ctx)
     except SideFileError as error:
         _log.warning("could not share verifications: %s", error)
         return error.what
     finally:
-        _save(workspace.config.journal.local, seen)
+        _save(config, seen, others.values())
     return ""
 
 
 def record(workspace: Workspace, ctx: JobContext, judged: Judged) -> str:
     """Keep and share what a verification found.  A sentence if it is not shared yet; otherwise ""."""
-    local = workspace.config.journal.local
-    seen = _load(local)
+    config = workspace.config
+    seen = _load(config)
     ended, program = time.time_ns() // 1000, f"CHoRUS Upload {chorus_gui.__version__}"
     for version, (compared, size, unchecked, wrong) in judged.counts.items():
         old = seen.get(version)
@@ -171,29 +185,30 @@ def record(workspace: Workspace, ctx: JobContext, judged: Judged) -> str:
             unchecked,
             wrong + len(left),
             (*judged.wrong.get(version, ()), *left),
+            store_name(config.central),
         )
         if old is None and judged.partial and not wrong:
             continue  # a part that is right says nothing about the version
         right = tuple(judged.right.get(version, ()))
-        seen[version] = _Seen(merged(old.check if old else None, new, right), old.etag if old else "", True, right)
+        seen[version] = _Seen(merged(old.check if old else None, new, right), old.etag if old else "", True, right, old.name if old else "")
     return _kept(workspace, ctx, seen)
 
 
 def record_found(workspace: Workspace, ctx: JobContext, verdicts: Iterable[Verdict]) -> str:
     """Keep and share files that were found missing or different in passing, as a verification of these files alone would."""
-    judged = Judged(reread=False, partial=True, known=known_keys(workspace.config.journal.local))
+    judged = Judged(reread=False, partial=True, known=known_keys(workspace.config))
     for verdict in verdicts:
         judged.take(verdict)
     return record(workspace, ctx, judged)
 
 
-def wrong_rows(journal: Journal, local: Path, version: str | None = None) -> list[tuple[Row, WrongFile, VersionCheck]]:
+def wrong_rows(journal: Journal, config: Config, version: str | None = None) -> list[tuple[Row, WrongFile, VersionCheck]]:
     """The journal's entries that are known to be missing or different in the store, with what was found by whom."""
     from chorus_gui.core.journal.queries import active_by_paths
 
     found = {
         (one.check.version, *file.key): (file, one.check)
-        for one in _load(local).values()
+        for one in _load(config).values()
         for file in one.check.wrong
         if version in (None, one.check.version)
     }
@@ -206,10 +221,10 @@ def wrong_rows(journal: Journal, local: Path, version: str | None = None) -> lis
     return out
 
 
-def kept_wrong(journal: Journal, local: Path, modalities: Collection[str] | None = None) -> Wrong | None:
+def kept_wrong(journal: Journal, config: Config, modalities: Collection[str] | None = None) -> Wrong | None:
     """What is known to be missing or different in the store, of these modalities.  Asks nobody: see :func:`refresh`."""
-    found = [one for one in wrong_rows(journal, local) if modalities is None or one[0].modality in modalities]
-    more = unnamed_wrong(journal, local)
+    found = [one for one in wrong_rows(journal, config) if modalities is None or one[0].modality in modalities]
+    more = unnamed_wrong(journal, config)
     if not found and not more:
         return None
     checks = {check.version: check for _, _, check in found} | {check.version: check for _, check in more}
@@ -218,9 +233,9 @@ def kept_wrong(journal: Journal, local: Path, modalities: Collection[str] | None
     return Wrong(total, last.ended_us, tuple(sorted(checks)), f"{last.user} on {last.host}")
 
 
-def unnamed_wrong(journal: Journal, local: Path) -> list[tuple[int, VersionCheck]]:
+def unnamed_wrong(journal: Journal, config: Config) -> list[tuple[int, VersionCheck]]:
     """Versions with more wrong files than a side file can name: how many more, at most as many as the version has uploaded files."""
-    more = [(one.check.wrong_files - len(one.check.wrong), one.check) for one in _load(local).values()]
+    more = [(one.check.wrong_files - len(one.check.wrong), one.check) for one in _load(config).values()]
     if not any(count > 0 for count, _ in more):
         return []
     uploaded = Counter[str]()
@@ -229,9 +244,9 @@ def unnamed_wrong(journal: Journal, local: Path) -> list[tuple[int, VersionCheck
     return [(left, check) for count, check in more if (left := min(count, uploaded[check.version])) > 0]
 
 
-def known_keys(local: Path) -> dict[str, dict[Key, bool]]:
+def known_keys(config: Config) -> dict[str, dict[Key, bool]]:
     """The files that are known to be wrong, by version, and whether that was found by reading them."""
-    return {version: {file.key: file.reread for file in one.check.wrong} for version, one in _load(local).items()}
+    return {version: {file.key: file.reread for file in one.check.wrong} for version, one in _load(config).items()}
 
 
 # --- sharing, and this computer's copy -----------------------------------------------------------------------------------
@@ -241,7 +256,17 @@ def _name(version: str) -> str:
     return f"{FOLDER}/{side_name(version)}.json"
 
 
-def _shared(side: Any, one: _Seen, ctx: JobContext) -> _Seen:
+def _names(version: str, config: Config) -> tuple[str, str]:
+    """The side file of a version, and the one for this central store, where the first is about another one."""
+    key = hashlib.sha256(store_name(config.central).encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return _name(version), f"{FOLDER}/{side_name(version)}.{key}.json"
+
+
+class _OtherStoreError(Exception):
+    """The side file is about another central store."""
+
+
+def _shared(side: Any, one: _Seen, config: Config, ctx: JobContext) -> _Seen:
     """Write what this computer found into the side file."""
 
     def merge(data: bytes | None) -> bytes:
@@ -251,16 +276,23 @@ def _shared(side: Any, one: _Seen, ctx: JobContext) -> _Seen:
             there = None
         if there is None:
             return to_json(one.check)
+        if not of_this_store(config, there.store, there.host):
+            raise _OtherStoreError
         if there.ended_us > one.check.ended_us:
             return to_json(merged(one.check, without(there, set(one.right)), ()))
         return to_json(merged(there, one.check, set(one.right)))
 
-    file = side.update(_name(one.check.version), merge, ctx)
-    return _Seen(from_json(file.data), file.etag)
+    name = one.name or _name(one.check.version)
+    try:
+        file = side.update(name, merge, ctx)
+    except _OtherStoreError:
+        _, name = _names(one.check.version, config)
+        file = side.update(name, merge, ctx)
+    return _Seen(from_json(file.data), file.etag, name=name)
 
 
 def _kept(workspace: Workspace, ctx: JobContext, seen: dict[str, _Seen]) -> str:
-    _save(workspace.config.journal.local, seen)
+    _save(workspace.config, seen, _others(workspace.config))
     if not any(one.unshared for one in seen.values()):
         return ""
     why = refresh(workspace, ctx)
@@ -272,25 +304,42 @@ def _copy_of(local: Path) -> Path:
     return data_folder() / "verify" / f"shared-{key}.json"
 
 
-def _load(local: Path) -> dict[str, _Seen]:
+def _load(config: Config) -> dict[str, _Seen]:
+    """What is known of the central store of this configuration."""
+    return {one.check.version: one for one in _load_all(config.journal.local) if of_this_store(config, one.check.store, one.check.host)}
+
+
+def _load_all(local: Path) -> list[_Seen]:
     try:
         value = cast("dict[str, Any]", json_value(_copy_of(local).read_bytes()))
-        kept: dict[str, _Seen] = {}
+        kept: list[_Seen] = []
         for entry in value["seen"]:
             check = from_json(base64.b64decode(entry["check"]))
             right = tuple((str(modality), str(path)) for modality, path in entry["right"])
-            kept[check.version] = _Seen(check, str(entry["etag"]), bool(entry["unshared"]), right)
+            name = str(entry.get("name") or _name(check.version))
+            kept.append(_Seen(check, str(entry["etag"]), bool(entry["unshared"]), right, name if entry["etag"] else ""))
         return kept
     except (OSError, MalformedError, *DATA_ERRORS):
-        return {}
+        return []
 
 
-def _save(local: Path, seen: Mapping[str, _Seen]) -> None:
+def _others(config: Config) -> list[_Seen]:
+    """What is known of other central stores: it is kept, and counts for nothing."""
+    return [one for one in _load_all(config.journal.local) if not of_this_store(config, one.check.store, one.check.host)]
+
+
+def _save(config: Config, seen: Mapping[str, _Seen], others: Iterable[_Seen]) -> None:
     entries = [
-        {"check": base64.b64encode(to_json(one.check)).decode(), "etag": one.etag, "unshared": one.unshared, "right": list(one.right)}
-        for one in seen.values()
+        {
+            "check": base64.b64encode(to_json(one.check)).decode(),
+            "etag": one.etag,
+            "unshared": one.unshared,
+            "right": list(one.right),
+            "name": one.name,
+        }
+        for one in (*seen.values(), *others)
     ]
-    target = _copy_of(local)
+    target = _copy_of(config.journal.local)
     try:
         private.make_folder(target.parent)
         private.write(target, json.dumps({"seen": entries}).encode())

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from chorus_gui.app.cluster import use_cluster
 from chorus_gui.app.run import Command, Done, Run, run
 from chorus_gui.app.submit import check_version
+from chorus_gui.app.this_store import store_name
 from chorus_gui.app.values import VerifyFacts, VerifyLine
 from chorus_gui.app.verdict_book import Book, book_for
 from chorus_gui.app.verified import Judged, known_keys, record, refresh, to_repair
@@ -70,16 +71,16 @@ def verify(
             use_cluster(active)
         active.log.version = version or ""
         active.log.modalities, active.log.looked_at = modalities, (version,) if version else tuple(active.journal.versions())
-        local = workspace.config.journal.local
+        local, name = workspace.config.journal.local, store_name(workspace.config.central)
         refresh(workspace, ctx)
         partial = bool(how.part) or set(modalities) != set(workspace.config.modalities)
         counted = [count for count in active.journal.counts() if count.active > count.pending and version in (None, count.version)]
         outside = tuple(sorted({count.modality for count in counted} - set(workspace.config.modalities)))
-        judged = Judged(reread, partial, known_keys(local), modalities=modalities)
+        judged = Judged(reread, partial, known_keys(workspace.config), modalities=modalities)
         found = Found(judged)
         with (
             book_for(local) as file,
-            Book(file, journal=local, version=version, modalities=modalities, reread=reread) as book,
+            Book(file, journal=local, version=version, modalities=modalities, reread=reread, store=name) as book,
             verdict_file(output) if output else nullcontext() as writer,
         ):
             active.begin()

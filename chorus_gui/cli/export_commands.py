@@ -142,7 +142,7 @@ def run_verification(args: argparse.Namespace, report: Report, ctx: JobContext) 
     file = Path(args.output_file)
     config = load_config(args, report)
     check_writable(file)
-    _print_result(report, file, export_verify(config.journal.local, file, args.result), "result")
+    _print_result(report, file, export_verify(config, file, args.result), "result")
     return 0
 
 

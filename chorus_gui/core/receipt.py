@@ -135,8 +135,8 @@ class Receipt:
     ``checked`` are the passes of the readiness check that are known of the site, ``accepted`` what a person accepted of their findings.
     ``wrong_files`` were found missing or different in the central store, without a verification.  ``changed`` says in words what the run
     recorded, empty where that is not known.  ``file_list``: the file next to the receipt that says which way each file of ``uploaded`` went;
-    None if there are none, and for a receipt of an older version of the program.  No
-    field holds a secret.
+    None if there are none, and for a receipt of an older version of the program.  ``store``
+    is the central store with its account, or its folder as the computer reaches it; "" in a receipt of an older version.  No field holds a secret.
     """
 
     kind: str
@@ -182,6 +182,7 @@ class Receipt:
     changed: tuple[ChangedPart, ...] = ()
     wrong_files: int = 0
     file_list: FileList | None = None
+    store: str = ""
 
     @property
     def seconds(self) -> float:

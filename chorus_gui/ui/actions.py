@@ -320,8 +320,8 @@ def _export_changes(host: Host, intent: intents.ExportChanges) -> None:
 
 
 def _export_verify(host: Host, intent: intents.ExportVerify) -> None:
-    local = host.workspace().config.journal.local
-    save(host, intent.file, lambda _: exports.export_verify(local, intent.file, intent.results))
+    config = host.workspace().config
+    save(host, intent.file, lambda _: exports.export_verify(config, intent.file, intent.results))
 
 
 def _export_failures(host: Host, intent: intents.ExportFailures) -> None:

@@ -147,7 +147,7 @@ def test_other_commands_mention_what_nobody_repaired(world: World, store: Memory
     ran(repair(world.workspace(), JobContext(), Selection("v1")))
     assert "missing or different" not in notes()
     with Journal.open(world.journal, readonly=True) as journal:
-        assert kept_wrong(journal, world.journal) is None
+        assert kept_wrong(journal, world.config) is None
 
 
 def test_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -111,7 +111,7 @@ def test_what_could_not_be_shared_is_shared_later(world: World, monkeypatch: pyt
         done = ran(verify(world.workspace(), JobContext(), ALL))
         assert any("not shared yet" in note for note in done.notes)
         with world.open() as journal:
-            assert kept_wrong(journal, world.journal) is not None
+            assert kept_wrong(journal, world.config) is not None
     facts.wrong(world.workspace(), JobContext())
     assert len(side_file(world)["wrong"]) == 1
 

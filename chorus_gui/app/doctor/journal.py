@@ -86,7 +86,7 @@ def check_verification(case: Case) -> Iterator[Finding]:
     refresh(Workspace(case.config, case.login), case.ctx)
     try:
         with Journal.open(case.config.journal.local, readonly=True) as journal:
-            wrong = kept_wrong(journal, case.config.journal.local, case.config.modalities)
+            wrong = kept_wrong(journal, case.config, case.config.modalities)
     except JournalError:
         return  # check_file has reported it
     if wrong is not None:

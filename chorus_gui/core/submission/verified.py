@@ -59,6 +59,8 @@ class VersionCheck:
     unchecked: int
     wrong_files: int = 0
     wrong: tuple[WrongFile, ...] = ()
+    store: str = ""
+    """the central store that was compared; "" in a file of an older version of the program"""
 
 
 def to_json(check: VersionCheck) -> bytes:

@@ -12,8 +12,10 @@ from PySide6.QtGui import QAction, QGuiApplication, QKeySequence
 from PySide6.QtWidgets import QLineEdit, QProgressBar, QWidget
 
 from chorus_gui.app import verdict_book as verdicts
+from chorus_gui.app.this_store import store_name
 from chorus_gui.app.verdict_book import Verified
 from chorus_gui.app.verify import COMPARED, not_checked
+from chorus_gui.core.config.model import Config
 from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
 from chorus_gui.core.model import Grade, Tally
 from chorus_gui.ui import intents, theme, words
@@ -275,8 +277,7 @@ class VerifyPage(Page):
 
     def _look(self) -> None:
         if self._state is not None and self._state.config is not None:
-            journal = self._state.config.journal.local
-            self._reader.ask(self, partial(_look, journal), self._looked, channel="book")
+            self._reader.ask(self, partial(_look, self._state.config), self._looked, channel="book")
 
     def _looked(self, outcome: Outcome[Any]) -> None:
         state = self._state
@@ -337,9 +338,9 @@ class VerifyPage(Page):
         self.intent.emit(intents.ShowPage(name))
 
 
-def _look(journal: Path, ctx: JobContext) -> Verified | None:
+def _look(config: Config, ctx: JobContext) -> Verified | None:
     ctx.checkpoint()
-    return verdicts.last_verification(verdicts.book_file(journal))
+    return verdicts.last_verification(verdicts.book_file(config.journal.local), store_name(config.central))
 
 
 def _has_uploads(state: SessionState) -> bool:
