@@ -15,7 +15,7 @@ from chorus_gui.app.review import ASKED, Review, Reviewing, reviewed_site
 from chorus_gui.app.run import Command, Done, Run, run
 from chorus_gui.app.words import files, plural
 from chorus_gui.app.workspace import Workspace
-from chorus_gui.core.config.model import Config, UploadMethod
+from chorus_gui.core.config.model import BY_THE_PROGRAM, SCRIPTS_NEED_AZURE, Config, PlaceKind, UploadMethod
 from chorus_gui.core.errors import NotReadyError, ReviewError, UsageError
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.model import Approval, ChangeKind
@@ -208,6 +208,8 @@ RECORD_AND_WRITE = (
 
 def check_built_in(config: Config, remedy: str = RECORD_AND_WRITE) -> None:
     """Raise :class:`UsageError` for a site that uploads with generated scripts."""
+    if config.upload_method is UploadMethod.AZCLI and config.central.kind is PlaceKind.FOLDER:
+        raise UsageError(SCRIPTS_NEED_AZURE, remedy=BY_THE_PROGRAM)
     if config.upload_method is UploadMethod.AZCLI:
         raise UsageError("This configuration uploads with generated scripts (upload_method = “azcli”).", remedy=remedy)
 

@@ -454,3 +454,27 @@ def test_what_one_command_was_given_does_not_reach_the_next() -> None:
     second = _parsed(["doctor"])
     assert second.trust_host == []
     assert [value for value in vars(second).values() if isinstance(value, list) and value] == []
+
+
+SCRIPTED = ["submit --yes", "file upload", "file repair", "file list --output-type azcli --output-file {out}",
+    "file list --output-type azcopy --output-file {out}", "file list --output-file {out}"]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", SCRIPTED)
+def test_scripts_for_a_folder_are_refused_with_a_way_out_that_works(command: str, world: World, run, tmp_path: Path) -> None:
+    """One error named “file upload”, which named the script that the first one refused."""
+    plain = world.file.read_text("utf-8")
+    world.file.write_text(plain.replace("[central_path]", '[central_path]\nupload_method = "azcli"'), "utf-8")
+    run("journal update")
+    _, err = run(command.format(out=tmp_path / "script"), status=2)
+    assert "The central store is a folder, but generated scripts (upload_method = “azcli”) upload only to Azure." in err
+    assert "Set upload_method to “builtin” in the configuration" in err
+    assert "file upload" not in err
+    assert "--output-type" not in err
+    assert not (tmp_path / "script").exists()
+    (warning,) = world.config.warnings
+    assert "upload only to Azure" in warning
+    world.file.write_text(plain.replace("[central_path]", '[central_path]\nupload_method = "builtin"'), "utf-8")
+    assert world.config.warnings == ()
+    run("file upload")
+    assert all(row.uploaded for row in world.rows(active=True))

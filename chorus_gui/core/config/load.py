@@ -19,7 +19,9 @@ from chorus_gui.core.config.check import check_sites
 from chorus_gui.core.config.cluster_address import cluster_address
 from chorus_gui.core.config.keys import CREDENTIALS, nearest
 from chorus_gui.core.config.model import (
+    BY_THE_PROGRAM,
     PATIENCE_MINUTES,
+    SCRIPTS_NEED_AZURE,
     Config,
     JournalPlaces,
     Layout,
@@ -164,6 +166,8 @@ def check(
     central = places.central()
     journal = _journal(reading, places, central, file, local_journal)
     method = reading.value("upload_method").choice(_UPLOAD_METHODS, UploadMethod.BUILTIN)
+    if method is UploadMethod.AZCLI and central is not None and central.kind is PlaceKind.FOLDER:
+        reading.value("upload_method").warn(f"{SCRIPTS_NEED_AZURE} {BY_THE_PROGRAM}")
     mode = reading.value("mode").choice(_MODES, Mode.APPEND)
     page_size, threads = reading.value("page_size").number(1000), reading.value("threads").number(8)
     patience = reading.value("patience").number(PATIENCE_MINUTES)

@@ -204,6 +204,9 @@ class ReportSettings:
     mail: MailSettings | None = None
 
 
+SCRIPTS_NEED_AZURE = "The central store is a folder, but generated scripts (upload_method = “azcli”) upload only to Azure."
+BY_THE_PROGRAM = "Set upload_method to “builtin” in the configuration: then the program uploads the files itself."
+"""What is wrong with such a configuration, and what helps: one sentence for everything that finds it"""
 PATIENCE_MINUTES = 15
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from chorus_gui.core.config.credentials import AuthMode, AwsKeys, Secret
 from chorus_gui.core.config.hosts import Host, admit, is_account
-from chorus_gui.core.config.model import Config, Place, PlaceKind
+from chorus_gui.core.config.model import BY_THE_PROGRAM, SCRIPTS_NEED_AZURE, Config, Place, PlaceKind, UploadMethod
 from chorus_gui.core.config.policy import Rule, read_policy
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.scripts.options import ScriptOptions, SecretMode, Tool
@@ -61,6 +61,8 @@ def access(config: Config, options: ScriptOptions) -> ScriptAccess:
     what :func:`~chorus_gui.core.config.hosts.admit` raises.
     """
     place = config.central
+    if place.kind is PlaceKind.FOLDER and config.upload_method is UploadMethod.AZCLI:
+        raise UsageError(SCRIPTS_NEED_AZURE, remedy=BY_THE_PROGRAM)
     if place.kind is not PlaceKind.AZURE:
         raise UsageError(
             f"The central store is the folder “{place.text}”, but azcli and AzCopy upload only to Azure.",
