@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 import socket
 
+from chorus_gui.core.config.addresses import account_of_url
 from chorus_gui.core.config.model import Config, Place
 
 
 def store_name(place: Place) -> str:
-    """What receipts and verifications call a central store: its address with the account, or the folder, as this computer reaches it."""
+    """What receipts and verifications call a central store: its account and container, or the folder, as this computer reaches it.
+
+    A storage account is the same one by its public address and by a private link.
+    """
     if place.folder is not None:
         return os.path.normcase(place.folder)
-    account = (place.account.url or place.account.name).rstrip("/").lower()
+    url = place.account.url.rstrip("/").lower()
+    account = f"azure://{own}" if (own := account_of_url(url)) else url
     return "/".join(part for part in (account, place.container, place.prefix) if part)
 
 

@@ -231,10 +231,16 @@ def test_a_store_in_azure_has_its_account_in_its_name(tmp_path: Path) -> None:
 
     one = config("one")
     name = store_name(one.central)
-    assert name == "https://one.blob.core.windows.net/box/data"
+    assert name == "azure://one/box/data"
     assert of_this_store(one, name, "elsewhere")
-    assert store_name(config("one", prefix="").central) == "https://one.blob.core.windows.net/box"
+    assert store_name(config("one", prefix="").central) == "azure://one/box"
     for changed in (config("two"), config("one", "box2"), config("one", prefix="test")):
         assert not of_this_store(changed, name, "elsewhere")
-    with_url = replace(one.central, account=replace(one.central.account, url="https://ONE.blob.core.windows.net/"))
-    assert store_name(with_url) == name
+    for url in (
+        "https://ONE.blob.core.windows.net/",
+        "https://one.privatelink.blob.core.windows.net",
+        "https://one.z12.blob.storage.azure.net",
+    ):
+        assert store_name(replace(one.central, account=replace(one.central.account, url=url))) == name
+    elsewhere = replace(one.central, account=replace(one.central.account, url="https://blobs.hospital.org/one"))
+    assert store_name(elsewhere) == "https://blobs.hospital.org/one/box/data"
