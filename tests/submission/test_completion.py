@@ -559,3 +559,49 @@ def test_a_scan_of_a_site_that_is_gone_completes_no_version_that_lacks_approved_
     away.rename(world.site)
     assert line.run("submit --yes --version v1").status == 0
     assert check_markers(world) == ["v1"]
+
+
+BETWEEN = ["scan", "submit --version v2", "submit --yes --version v2 --modalities OMOP", "submit --yes --modalities OMOP"]
+
+
+@pytest.mark.parametrize("between", BETWEEN)
+def test_an_approved_file_that_failed_is_not_forgotten_by_a_run_that_decides_nothing_about_it(
+    line: CommandLine, world: World, between: str
+) -> None:
+    def fails(path: str) -> None:
+        if path.endswith("a.dcm"):
+            raise SourceUnreadableError("The drive cannot be read.")
+
+    with pytest.MonkeyPatch.context() as patch:
+        before_reading(patch, fails)
+        assert line.run("submit --yes --version v1").status == 1
+    line.run(between)
+    for command in ("file upload", "file upload --version v1", "file verify --version v1", "file verify"):
+        line.run(command)
+        assert marker(world, "v1") is None, command
+    assert line.run("submit --yes --version v1").status == 0
+    assert marker(world, "v1") is not None
+    check_markers(world)
+
+
+@pytest.mark.parametrize("how", ["in another version", "held back", "removed", "other content"])
+def test_a_later_submission_decides_about_a_file_that_failed(line: CommandLine, world: World, how: str) -> None:
+    path = "1001/Images/a.dcm"
+
+    def fails(read: str) -> None:
+        if read == path:
+            raise SourceUnreadableError("The drive cannot be read.")
+
+    with pytest.MonkeyPatch.context() as patch:
+        before_reading(patch, fails)
+        line.run("submit --yes --version v1")
+    line.run("submit --yes --modalities OMOP")
+    if how == "held back":
+        assert line.run(f"hold add --file {path} --reason consent").status == 0
+    elif how == "removed":
+        (world.site / path).unlink()
+    elif how == "other content":
+        world.put(path, "repaired")
+    line.run("submit --yes --version v2")
+    line.run("file upload --version v1")
+    assert marker(world, "v1") is not None
