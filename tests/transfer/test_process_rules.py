@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 from sending import Site
 
+from chorus_gui.core.engine.threads import Threads
 from chorus_gui.core.storage.folder import FolderSource
 from chorus_gui.core.storage.local import LocalStore
 from chorus_gui.core.transfer import processes as module
-from chorus_gui.core.transfer.processes import AHEAD, BATCH, Answers, Processes, task_of
+from chorus_gui.core.transfer.processes import AHEAD, BATCH, Answers, Assisted, Processes, task_of
 
 ENDS = [sys.executable, "-c", "pass"]
 _SAYS_READY = (
@@ -164,3 +165,9 @@ def test_a_process_gets_no_more_than_it_may_have_ahead(deaf: Processes, site: Si
         assert deaf.has_room()
         deaf.give((number, *task[1:]))
     assert not deaf.has_room()
+
+
+def test_an_executor_with_processes_is_as_the_one_without() -> None:
+    inner = Threads(3, 8)
+    assisted = Assisted(inner, Processes(ENDS, 0))
+    assert (assisted.threads, assisted.distant) == (inner.threads, False)
