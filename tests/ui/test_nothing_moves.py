@@ -31,7 +31,7 @@ SHORT = JobEnd(1, JobKind.SAVE, "Save", OutcomeKind.FAILED, "The file could not 
 LONG = replace(SHORT, text="The file could not be saved because another program has it open. " * 5)
 ENDLESS = replace(SHORT, text=LONG.text * 3)
 WAITS = Waiting("The central store", Why.NAME, datetime(2026, 11, 29, 12, 0).astimezone(), datetime(2026, 11, 29, 12, 15).astimezone())
-SIZES = ((1024, 700), (1366, 768), (1700, 900))
+SIZES = ((1093, 534), (1024, 700), (1366, 768), (1700, 900))
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QWidget
 
@@ -25,6 +24,7 @@ from chorus_gui.ui.models.tree import title
 from chorus_gui.ui.pages import Page, Services
 from chorus_gui.ui.pages.review_changed import ChangedBar
 from chorus_gui.ui.pages.review_details import destination, site_file
+from chorus_gui.ui.pages.review_head import ReviewHead
 from chorus_gui.ui.pages.review_notices import Notices, NoticeView
 from chorus_gui.ui.pages.review_parts import ScanBar, Tiles
 from chorus_gui.ui.pages.review_pending import PendingArea
@@ -44,13 +44,15 @@ from chorus_gui.ui.pages.review_words import empty_words, lead, notices, pending
 from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.state import JobKind, JobProgress, SessionState
 from chorus_gui.ui.theme import SPACE
-from chorus_gui.ui.widgets.basics import ElidedLabel, EmptyState, button, column, label, row
+from chorus_gui.ui.widgets.basics import EmptyState, column
 from chorus_gui.ui.widgets.files import ask_open, ask_save
 from chorus_gui.ui.widgets.scrolling import Stack
 
 CSV = "Comma-separated values (*.csv)"
 HOLDS = "Held-back lists (*.toml)"
 COMPACT_BELOW = 640
+LOW_BELOW = 440
+"""A screen of 1366×768 at 125 % leaves less to the page: the list needs what is above it; pixels."""
 LIST_LEAST = 352
 """Space for the filters, the headings and eight changes: with messages above them, a small screen scrolls; pixels."""
 SHOW_ALL = "Show all changes"
@@ -69,10 +71,9 @@ class ReviewPage(Page):
         self._reasons: list[str] = []
         self._only, self._places = "", tuple[str, ...]()
         self._branch: Branch | None = None
-        self.lead = ElidedLabel(role="muted", mode=Qt.TextElideMode.ElideRight)
-        self.approve = button("&Approve…", primary=True)
-        self.approve.setObjectName("approve")
         self.scan = ScanBar()
+        self.head = ReviewHead(self.scan)
+        self.lead, self.approve = self.head.lead, self.head.approve
         self.notices = Notices()
         self.changed = ChangedBar()
         self.tiles = Tiles()
@@ -84,17 +85,14 @@ class ReviewPage(Page):
         self.lists.setMinimumHeight(LIST_LEAST)
         self.empty = EmptyState("review", "", "")
         body = QWidget()
-        inside = column(self.changed, self.tiles, self.lists, space=SPACE + 4)
-        inside.setStretch(2, 1)
-        body.setLayout(inside)
+        self._inside = column(self.changed, self.tiles, self.lists, space=SPACE + 4)
+        self._inside.setStretch(2, 1)
+        body.setLayout(self._inside)
         self.stack = Stack()
         self.stack.addWidget(self.empty)
         self.stack.addWidget(body)
-        title = column(label("Review", "title"), self.lead, space=SPACE // 2)
-        head = row(title, 2 * SPACE, self.approve)
-        head.setStretch(0, 1)
-        whole = column(head, self.scan, self.notices, self.stack, space=2 * SPACE, margins=(24, 20, 24, 24))
-        whole.setStretch(3, 1)
+        whole = column(self.head, self.notices, self.stack, space=2 * SPACE, margins=(24, 20, 24, 24))
+        whole.setStretch(2, 1)
         self._whole = whole
         self.set_content(whole)
         QShortcut(QKeySequence("Ctrl+Return"), self, self._approve)
@@ -142,8 +140,8 @@ class ReviewPage(Page):
         if state.preferences.theme != before.preferences.theme:
             self.tiles.dress()
         scanning = state.busy_with(JobKind.SCAN)
-        self.scan.setVisible(state.config is not None)
         self.scan.show_choice(state.scan)
+        self.head.show_scan(configured=state.config is not None, reviewed=state.review is not None and not scanning)
         self.scan.show_running(running=scanning, cancelling=any(j.cancelling for j in state.jobs if j.kind is JobKind.SCAN))
         stale = state.review is not None and bool(state.review.stale)
         why_not = why_not_scan(state)
@@ -159,10 +157,12 @@ class ReviewPage(Page):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """In a low window the table is more important than large tiles."""
         super().resizeEvent(event)
-        compact = self.height() < COMPACT_BELOW
-        self.tiles.set_compact(compact=compact)
+        compact, low = self.height() < COMPACT_BELOW, self.height() < LOW_BELOW
+        self.head.set_space(compact=compact, low=low)
+        self.tiles.set_compact(compact=compact, low=low)
         self.notices.set_compact(compact=compact)
         self._whole.setSpacing(SPACE if compact else 2 * SPACE)
+        self._inside.setSpacing(SPACE if low else SPACE + 4)
 
     def progress(self, progress: JobProgress) -> None:
         """Live counts of a scan."""
@@ -222,7 +222,7 @@ class ReviewPage(Page):
         self.changed.show_changed(review.changed if review else None)
         if self.changed.part is not pressed:
             self._filter()  # the last change of the part is gone
-        self.tiles.show_summary(review.summary if review else None)
+        self.tiles.show_summary(review.summary if review else None, review.scanned_us if review else 0)
         self.tiles.show_pending(review.pending if review else None)
         self.area.show_review((review.path, review.revision) if review else None)
         self._show_list()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QCheckBox, QComboBox, QGridLayout, QProgressBar, QSizePolicy, QWidget
+from PySide6.QtWidgets import QBoxLayout, QCheckBox, QComboBox, QGridLayout, QProgressBar, QSizePolicy, QWidget
 
 from chorus_gui.core.config.model import Config
 from chorus_gui.core.model import ChangeKind, DiffSummary, Mode, Tally
@@ -55,9 +55,11 @@ class ScanBar(Card):
         mode.setBuddy(self.mode)
         self._setup = QWidget()
         self._setup.setLayout(row(mode, self.mode, SPACE, self._choices))
-        layout = row(self._setup, self.busy, self.said, self.go, self.stop, margins=(2 * SPACE, SPACE + 2, SPACE + 2, SPACE + 2))
-        layout.setStretch(2, 1)
-        super().__init__(layout)
+        self._line = self._button_in = row(
+            self._setup, self.busy, self.said, self.go, self.stop, margins=(2 * SPACE, SPACE + 2, SPACE + 2, SPACE + 2)
+        )
+        self._line.setStretch(2, 1)
+        super().__init__(self._line)
         for text, mode_value, tip in MODES:
             self.mode.addItem(text, mode_value)
             self.mode.setItemData(self.mode.count() - 1, tip, 3)
@@ -94,6 +96,20 @@ class ScanBar(Card):
         """The modalities of this scan; empty where it is all of them."""
         names = tuple(name for name, box in self._boxes.items() if box.isChecked())
         return () if len(names) == len(self._boxes) else names
+
+    @property
+    def as_configured(self) -> bool:
+        """A scan is made as the configuration says."""
+        return ScanChoice(self.mode.currentData(), self.chosen) == ScanChoice()
+
+    def lend_button(self, line: QBoxLayout | None) -> None:
+        """Put the button that scans into this line, before its last widget, or (None) back."""
+        target = line or self._line
+        if target is not self._button_in:
+            self._button_in.removeWidget(self.go)
+            hidden, self._button_in = self.go.isHidden(), target
+            target.insertWidget(target.count() - 1, self.go)
+            self.go.setHidden(hidden)
 
     def show_choice(self, choice: ScanChoice) -> None:
         """How every scan is made now."""
@@ -227,15 +243,17 @@ class Tiles(QWidget):
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSpacing(SPACE)
-        self._columns = 0
+        self._low = False
+        self._scanned_us, self._counted = 0, {self.tiles["held"]}
         self.setMinimumWidth(300)  # they make another line rather than keep the window wide
         for tile in self.tiles.values():
             tile.toggled.connect(self._changes)
         self.pending = Tile("Pending", PENDING)
         self.pending.toggled.connect(self._only_pending)
         self._all = (*self.tiles.values(), self.pending)
+        self._arranged: tuple[object, ...] = ()
         self.dress()
-        self._arrange(len(self._all))
+        self._arrange(self._all, len(self._all))
 
     def _changes(self, on: bool) -> None:
         """Pending files are not changes, so they are a list of their own."""
@@ -251,8 +269,10 @@ class Tiles(QWidget):
                     tile.setChecked(False)
         self.changed.emit()
 
-    def show_summary(self, summary: DiffSummary | None) -> None:
-        """Counts and bytes."""
+    def show_summary(self, summary: DiffSummary | None, scanned_us: int = 0) -> None:
+        """Counts and bytes of a scan, and when that was."""
+        if scanned_us != self._scanned_us:
+            self._scanned_us, self._counted = scanned_us, {self.tiles["held"]}
         for key, tile in self.tiles.items():
             tile.show_count(
                 _tally(summary, key) if summary else None,
@@ -261,6 +281,7 @@ class Tiles(QWidget):
         tip = _tile_tip(next(spec for spec in TILES if spec.key == "unmatched"))
         newest = words.newest(summary.newest_unmatched_us) if summary else ""
         self.tiles["unmatched"].setToolTip(plain_text(f"{tip} {newest}".strip()))
+        self._place()
 
     def show_pending(self, pending: Pending | None) -> None:
         """Count the pending files, by version."""
@@ -271,6 +292,7 @@ class Tiles(QWidget):
             for version, found in parts.items()
         ]
         self.pending.setToolTip(plain_text(" ".join([PENDING, *lines])))
+        self._place()
 
     def dress(self) -> None:
         """The colours of the theme."""
@@ -310,8 +332,11 @@ class Tiles(QWidget):
             self.pending.setChecked("pending" in wanted)
         self.changed.emit()
 
-    def set_compact(self, *, compact: bool) -> None:
-        """Low tiles, for a low window."""
+    def set_compact(self, *, compact: bool, low: bool) -> None:
+        """Low tiles, for a low window; for a very low one, only those that count something, or did since the scan."""
+        if low != self._low:
+            self._low = low
+            self._place()
         if compact != self._compact:
             self._compact = compact
             for tile in self._all:
@@ -322,20 +347,27 @@ class Tiles(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """In one line if all fit."""
         super().resizeEvent(event)
-        widths = [tile.minimumSizeHint().width() + SPACE for tile in self._all]
-        if sum(widths) <= self.width() + SPACE:
-            self._arrange(len(widths))
-            return
+        self._place()
+
+    def _place(self) -> None:
+        self._counted |= {tile for tile in self._all if tile.isEnabled()}
+        shown = [tile for tile in self._all if not self._low or tile in self._counted]
+        widths = [tile.minimumSizeHint().width() + SPACE for tile in shown]
         widest = max(widths)
         fit = max(self.width() + SPACE, widest) // widest
-        self._arrange(max(-(-len(self._all) // 2), 1) if fit >= 5 else max(fit, 3))
+        columns = max(-(-len(shown) // 2), 1) if fit >= 5 else max(fit, 3)
+        self._arrange(shown, len(shown) if sum(widths) <= self.width() + SPACE else columns)
 
-    def _arrange(self, columns: int) -> None:
-        if columns == self._columns:
+    def _arrange(self, shown: Sequence[Tile], columns: int) -> None:
+        if (columns, *shown) == self._arranged:
             return
-        self._columns = columns
-        for number, tile in enumerate(self._all):
+        self._arranged = (columns, *shown)
+        for tile in self._all:
+            self._grid.removeWidget(tile)
+        for number, tile in enumerate(shown):
             self._grid.addWidget(tile, number // columns, number % columns)
+        for tile in self._all:
+            tile.setHidden(tile not in shown)
 
 
 def _tally(summary: DiffSummary, key: str) -> Tally:
