@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from layoutfaults import layout_faults, settled
 from PySide6.QtCore import QSize
-from PySide6.QtWidgets import QDialog, QTabWidget, QWidget
+from PySide6.QtWidgets import QApplication, QDialog, QTabWidget, QWidget
 
 from chorus_gui.ui import intents
 from chorus_gui.ui.main_window import PAGES, MainWindow
@@ -19,6 +19,12 @@ SCREENS: Mapping[str, QSize] = {
     "1920×1080 at 200 %": QSize(960, 460),
 }
 """What a window can have of a screen: pixels after scaling, without the task bar and the title of the window (80 of Windows 11)."""
+
+
+def open_dialogs(window: QWidget) -> list[QDialog]:
+    """Those that are on screen: of the window, and those that have none, because the program could not start."""
+    alone = [one for one in QApplication.topLevelWidgets() if isinstance(one, QDialog) and one.parent() is None]
+    return [dialog for dialog in (*window.findChildren(QDialog), *alone) if dialog.isVisible()]
 
 
 class Walk:

@@ -18,7 +18,7 @@ from chorus_gui.core.model import MODALITIES, Finding
 from chorus_gui.core.pattern import DEFAULTS, FLAT_DEFAULTS
 
 if TYPE_CHECKING:
-    from chorus_gui.app.draft import Draft
+    from chorus_gui.app.draft import Draft, Where
     from chorus_gui.core.storage.azure.login import Login
 
 __all__ = [
@@ -93,17 +93,25 @@ def save(file: Path, text: str, based_on: str | None, *, overwrite: bool) -> Pat
 
 def check_draft(draft: Draft) -> Checked:
     """What is wrong with a draft, and which certificates need a password: that reads their files, so not for the screen's thread."""
+    return replace(check(draft.text, draft.file), locked=locked_passwords(draft))
+
+
+def certificates(draft: Draft) -> dict[Where, str]:
+    """The keys of passwords → the certificate's file that could need it."""
     places = [("central", DEFAULT), ("journal", DEFAULT), *(("site", name) for name in (DEFAULT, *MODALITIES))]
-    locked, known = set[tuple[str, str]](), dict[str, bool]()
+    out: dict[Where, str] = {}
     for place, modality in places:
         client, path = (draft.effective((f"{place}.azure_client_{name}", modality)) for name in ("id", "certificate_path"))
         if client and path:
-            file = str(path)
-            if file not in known:
-                known[file] = certificate_is_locked(draft.file, file)
-            if known[file]:
-                locked.add((f"{place}.azure_client_certificate_password", modality))
-    return replace(check(draft.text, draft.file), locked=frozenset(locked))
+            out[f"{place}.azure_client_certificate_password", modality] = str(path)
+    return out
+
+
+def locked_passwords(draft: Draft) -> frozenset[Where]:
+    """The keys of passwords that a certificate's file needs.  It reads the files, so it is not for the screen's thread."""
+    files = certificates(draft)
+    locked = {file: certificate_is_locked(draft.file, file) for file in {*files.values()}}
+    return frozenset(where for where, file in files.items() if locked[file])
 
 
 def unconfirmed_hosts(config: Config) -> list[str]:

@@ -46,8 +46,7 @@ class SheetCamera(Camera):
 
     def take(self, name: str) -> None:
         """One view."""
-        from PySide6.QtWidgets import QDialog
-        from uiwalk import SCREENS
+        from uiwalk import SCREENS, open_dialogs
 
         from chorus_gui.ui import intents
         from chorus_gui.ui.widgets import dialogs
@@ -63,7 +62,7 @@ class SheetCamera(Camera):
             dialogs.space_of = lambda _, size=size: size
             self.session.do(intents.SetTheme(theme))
             self.window.resize(size)
-            for dialog in [one for one in self.window.findChildren(QDialog) if one.isVisible()]:
+            for dialog in open_dialogs(self.window):
                 dialog.hide()
                 dialog.show()
             self.rest(0.25)

@@ -183,6 +183,7 @@ class Camera:
         from chorus_gui.ui.session import Session
         from chorus_gui.ui.settings import Settings
 
+        sys.path.insert(0, str(ROOT / "tests"))
         self.out, self.suffix, self.only = out, suffix, only
         self.wanted: Collection[str] | None = None
         self.walk: Walk | None = None
@@ -263,18 +264,17 @@ class Camera:
 
     def begin_check(self) -> None:
         """From now on, :meth:`shoot` takes no pictures, but looks for faults."""
-        sys.path.insert(0, str(ROOT / "tests"))
         from uiwalk import Walk
 
         self.walk = Walk(self.window, themes=THEMES)
 
     def _check(self, walk: Walk, name: str) -> None:
-        from PySide6.QtWidgets import QDialog
+        from uiwalk import open_dialogs
 
         from chorus_gui.ui import intents
         from chorus_gui.ui.main_window import PAGES
 
-        opened = [dialog for dialog in self.window.findChildren(QDialog) if dialog.isVisible()]
+        opened = open_dialogs(self.window)
         for dialog in opened:
             walk.open_dialog(name, dialog)
         if not opened:
@@ -288,15 +288,14 @@ class Camera:
         """The window, with its open dialog in the middle, in 256 colours."""
         from PySide6.QtCore import QPoint, Qt
         from PySide6.QtGui import QColor, QImage, QPainter
-        from PySide6.QtWidgets import QDialog
+        from uiwalk import open_dialogs
 
         picture = self.window.grab()
-        for dialog in self.window.findChildren(QDialog):
-            if not dialog.isVisible():
-                continue
+        for dialog in open_dialogs(self.window):
             shown = dialog.grab()
             painter = QPainter(picture)
-            painter.fillRect(self.window.rect(), QColor(0, 0, 0, 110))
+            around = QColor(0, 0, 0, 110) if dialog.parent() else QColor("#5a6470")  # without a window, there is nothing behind it
+            painter.fillRect(self.window.rect(), around)
             room = self.window.rect().size() - dialog.size()
             corner = QPoint(room.width() // 2, room.height() // 2)
             painter.drawPixmap(corner, shown)

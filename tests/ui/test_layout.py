@@ -28,7 +28,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 from pytestqt.qtbot import QtBot
-from uiwalk import SCREENS, Walk
+from uiwalk import SCREENS, Walk, open_dialogs
 from uiworld import a_session, a_window, run_job, settle
 
 import chorus_gui.ui
@@ -48,6 +48,7 @@ from chorus_gui.ui.pages.review import ReviewPage
 from chorus_gui.ui.pages.review_notices import FOLD
 from chorus_gui.ui.state import JobEnd, JobKind
 from chorus_gui.ui.widgets.basics import EmptyState, FormRow, column
+from chorus_gui.ui.widgets.dialogs import CannotStartDialog
 from chorus_gui.ui.widgets.fold import Fold
 from chorus_gui.ui.widgets.scrolling import Stack, scrolled_if_low
 
@@ -322,12 +323,22 @@ def test_every_dialog(qtbot: QtBot, window: MainWindow, file: Path, tmp_path: Pa
     seen: set[type[QDialog]] = set()
     for name, dialog in made.all():
         seen.add(type(dialog))
+        dialog.show()
+        assert dialog in open_dialogs(window), f"no picture shows “{name}”"
         walk.dialog(name, dialog)
     assert not walk.faults, walk.report()
     missing = {kind.__name__ for kind in dialogs_of() - seen}
     assert not missing, f"everydialog.py has no state for {missing}"
     unasked = {name for place, name in askers_of().items() if place not in made.askers}
     assert not unasked, f"everydialog.py does not ask {sorted(unasked)}"
+
+
+def test_a_picture_also_shows_a_dialog_without_a_window(qtbot: QtBot, window: MainWindow) -> None:
+    dialog = CannotStartDialog("The folder cannot be written.")
+    qtbot.addWidget(dialog)
+    assert open_dialogs(window) == []
+    dialog.show()
+    assert open_dialogs(window) == [dialog]
 
 
 def test_themes_differ_in_colours_only(qapp: QApplication) -> None:

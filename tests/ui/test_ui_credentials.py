@@ -16,9 +16,13 @@ from uiworld import settle
 from chorus_gui.app import configuration, credential_store
 from chorus_gui.app.credential_store import has_secrets
 from chorus_gui.app.credentials import certificate_is_locked
+from chorus_gui.app.place_kinds import FORMS
 from chorus_gui.core.config import keychain
 from chorus_gui.core.config.credentials import Origin, Sas
+from chorus_gui.core.config.keys import DEFAULT
 from chorus_gui.core.config.load import load
+from chorus_gui.core.config.model import PlaceKind
+from chorus_gui.ui.assistant.places import SiteStep
 from chorus_gui.ui.main_window import MainWindow
 from chorus_gui.ui.pages import Services
 from chorus_gui.ui.pages.configuration import ConfigurationPage
@@ -148,6 +152,40 @@ def test_nobody_looks_at_a_certificate_on_the_screens_thread(
     assert threading.get_ident() not in where
     session.changed.disconnect(page.render)
     page.hide()
+
+
+@pytest.mark.parametrize("modality", [DEFAULT, "Images"])
+def test_the_assistant_says_where_the_password_of_a_certificate_comes_from(
+    modality: str, qtbot: QtBot, session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the Configuration page: only if the file needs one, and nobody looks at it on the screen's thread."""
+    (tmp_path / "site.pfx").write_bytes(b"a certificate that needs a password")
+    (tmp_path / "site.pem").write_text("-----BEGIN CERTIFICATE-----")
+    where, real = set[int](), configuration.certificate_is_locked
+    monkeypatch.setattr(configuration, "certificate_is_locked", lambda *of: (where.add(threading.get_ident()), real(*of))[1])
+    step = SiteStep(Services(session.reader, session.pager, session.settings, None, session.checker))
+    qtbot.addWidget(step)
+    step.show()
+    step.fold.open()
+    place, form = step.places[modality], next(form for form in FORMS if form.kind is PlaceKind.AZURE)
+    for box, text in ((place.kinds, form.title), (place.cloud(form).ways, "Certificate (app registration)")):
+        box.setCurrentIndex(box.findText(text))
+        box.activated.emit(box.currentIndex())
+
+    def hint() -> str:
+        edit = step._key_rows[("site.azure_client_certificate_password", modality)].input.editor
+        assert isinstance(edit, QLineEdit)
+        return edit.placeholderText()
+
+    step._key_rows[("site.azure_client_id", modality)].input.edited.emit("6f1c0000-0000-4000-8000-00000000cccc")
+    path = step._key_rows[("site.azure_client_certificate_path", modality)].input
+    kept = f"from {credential_store.title()}"
+    path.edited.emit((tmp_path / "site.pfx").as_posix())
+    qtbot.waitUntil(lambda: hint() == kept, timeout=10_000)
+    path.edited.emit((tmp_path / "site.pem").as_posix())
+    qtbot.waitUntil(lambda: hint() != kept, timeout=10_000)
+    assert where
+    assert threading.get_ident() not in where
 
 
 @pytest.mark.parametrize("path", ["x" * 300, "a\0b", "missing.pem"])

@@ -10,12 +10,12 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QLabel, QRadioButton, QWidget
 
 from chorus_gui.app.answers import Answers, faults_at
-from chorus_gui.app.configuration import Layout, template
+from chorus_gui.app.configuration import Layout, certificates, locked_passwords, template
 from chorus_gui.app.draft import Draft, Where
 from chorus_gui.app.place_choice import choice, site_values
 from chorus_gui.core.config.keys import DEFAULT
 from chorus_gui.core.config.model import PlaceKind
-from chorus_gui.core.job import JobContext
+from chorus_gui.core.job import JobContext, Outcome, OutcomeKind
 from chorus_gui.core.model import MODALITIES, Mode
 from chorus_gui.ui.assistant.steps import Step, Test, Wrong, folder_problem
 from chorus_gui.ui.pages import Services
@@ -62,6 +62,8 @@ class SiteStep(Step):
         self._services = services
         self._draft: Draft | None = None
         self._key_rows: dict[Where, KeyRow] = {}
+        self._certificates: dict[Where, str] = {}
+        self._locked: frozenset[Where] = frozenset()
         self.places: dict[str, PlaceSection] = {}
         whole = self._place(DEFAULT)
         folder = whole.path.input
@@ -96,6 +98,7 @@ class SiteStep(Step):
         made = KeyRow(where, Path.home)
         made.edited.connect(self._edit)
         self._key_rows[where] = made
+        made.locked = where in self._locked
         if self._draft is not None:
             made.show_draft(self._draft)
         return made
@@ -124,7 +127,24 @@ class SiteStep(Step):
         for key_row in [*self._key_rows.values()]:
             key_row.show_draft(draft)
         self.rows = {"": self.places[DEFAULT].path, **{draft.dotted(where): found for where, found in self._key_rows.items()}}
+        self._look_at_certificates(draft)
         self.changed.emit()
+
+    def _look_at_certificates(self, draft: Draft) -> None:
+        """The password of one that needs it can come from the credential store: the field says so, as on the Configuration page."""
+        found = certificates(draft)
+        if found != self._certificates:
+            self._certificates = found
+            self._services.reader.ask(self, lambda _: locked_passwords(draft), self._show_locked, channel="certificates")
+
+    def _show_locked(self, outcome: Outcome[frozenset[Where]]) -> None:
+        if outcome.kind is not OutcomeKind.DONE or self._draft is None:
+            return
+        self._locked = outcome.value or frozenset()
+        for where, key_row in self._key_rows.items():
+            if key_row.locked != (where in self._locked):
+                key_row.locked = where in self._locked
+                key_row.show_draft(self._draft)
 
     def answer(self, answers: Answers) -> Answers:
         """The places, and what a missing file means."""
