@@ -177,7 +177,6 @@ class Run:
     @contextmanager
     def _completed(self, store: GuardedStore) -> Generator[None]:
         """After the block, if nothing stopped it, write the markers; a marker that cannot be written is only a warning."""
-        from chorus_gui.app.left_over import left_over
         from chorus_gui.app.verified import record_found, refresh, to_repair, unnamed_wrong, wrong_rows
         from chorus_gui.core.submission.completion import complete_versions
 
@@ -186,11 +185,9 @@ class Run:
         config = self.workspace.config
         wrong = {check.version for _, _, check in wrong_rows(self.journal, config)}
         wrong |= {check.version for _, check in unnamed_wrong(self.journal, config)}
-        decided = self.log.modalities if self.reviewed is not None and not self.unread else ()
-        left = left_over(config, self.journal, decided, self.ctx)
         only = {*self.log.versions, *self.log.recorded, *store.removed, self.named} if self.unread else None
         try:
-            completed = complete_versions(self.work, store, self.named, wrong, only, left)
+            completed = complete_versions(self.work, store, self.named, wrong, only)
         except StoreError as error:
             self.warn(f"Could not check if the version is complete. {error.what} The next upload does it.")
             return

@@ -1,8 +1,7 @@
 """Write a version's completion marker, if every approved file of the version is confirmed in the central store.
 
 The approved files of a version are its current entries in the journal, and what the last approval on this computer put into the
-version and could not record.  Files that failed stay approved for it until they are recorded, or a later submission that read their
-modality was approved: ``app/left_over.py`` finds them in the receipts.
+version and could not record.  An approval ends when the site is scanned again.
 """
 
 from __future__ import annotations
@@ -110,19 +109,13 @@ class Completed:
 
 
 def complete_versions(
-    work: Work,
-    store: GuardedStore,
-    named: str = "",
-    wrong: Collection[str] = (),
-    only: Collection[str] | None = None,
-    left: Mapping[str, int] | None = None,
+    work: Work, store: GuardedStore, named: str = "", wrong: Collection[str] = (), only: Collection[str] | None = None
 ) -> list[Completed]:
     """Write the marker of every version that this run changed, of the last one, and of the one that is ``named``, where it is due.
 
     ``wrong`` are versions with files that a verification found missing or different, and that nobody repaired: they get no marker,
     because a file's properties can agree where its content does not.  ``only``: no other versions, because the site could not be read
-    completely: then its scan does not show what an earlier approval left.  ``left``: version → approved files of earlier runs that failed,
-    and that nobody has decided about since.
+    completely: then its scan does not show what an earlier approval left.
 
     A marker that still holds is left alone.  Files without an MD5 in the store are read, up to :data:`READ_UNASKED` unless the
     version is named.  Raises :class:`StoreError`, :class:`JournalError`, ``Cancelled``; then no marker was written.
@@ -131,7 +124,6 @@ def complete_versions(
     counts = work.journal.counts()
     versions = sorted(candidates & {count.version for count in counts} & (candidates if only is None else {*only}))
     approvals = last_approval(work.config.journal.local)
-    approvals = replace(approvals, left={**(left or {}), **{version: count for version, count in approvals.left.items() if count}})
     return [
         Completed(version, why=_WRONG, expected=True)
         if version in wrong
