@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from chorus_gui.app.folders import receipts_folder
-from chorus_gui.app.receipt_order import Kept, in_order, read
+from chorus_gui.app.receipt_order import Kept, in_order, newest, read
 from chorus_gui.app.shared import shared_folder
 from chorus_gui.app.this_store import of_this_store
 from chorus_gui.app.words import moment
@@ -33,8 +33,13 @@ def _kept(config: Config, ctx: JobContext) -> Iterator[Kept]:
     others = shared_folder(config)
     files = [file for folder in (receipts_folder(), others) for file in folder.glob("*.json")]
     for one in read(sorted(files, key=lambda file: file.name, reverse=True), ctx):
-        if one.file.parent == others or one.says.journal == str(config.journal.local):
+        if _is_mine(config, one, others):
             yield one
+
+
+def _is_mine(config: Config, one: Kept, others: Path | None = None) -> bool:
+    """It is about this journal: so are all copies of receipts of other computers that were next to it."""
+    return one.says.journal == str(config.journal.local) or one.file.parent == (others or shared_folder(config))
 
 
 def broken_receipts(config: Config, ctx: JobContext) -> list[Path]:
@@ -65,12 +70,15 @@ def checked_markers(config: Config, found: Mapping[str, Completeness], ctx: JobC
     checked = _checked_all(found, _newest_names(mine, wanted) if wanted else {})
     if checked == found:
         return checked
-    kept = in_order(_kept(config, ctx), shared_folder(config))  # a wrong clock also gives a receipt a wrong name
-    return _checked_all(found, _newest_markers(config, kept, wanted))
+    others = shared_folder(config)  # below: a wrong clock also gives a receipt a wrong name
+    written = _newest_markers(
+        config, in_order((one for folder in (receipts_folder(), others) for one in newest(folder, ctx)), others), wanted
+    )
+    return checked | _checked_all({version: found[version] for version in written}, written)
 
 
 def _newest_markers(config: Config, kept: Sequence[Kept], wanted: set[str]) -> dict[str, Kept]:
-    mine = [one for one in kept if of_this_store(config, one.says.store, one.says.host)]
+    mine = [one for one in kept if _is_mine(config, one) and of_this_store(config, one.says.store, one.says.host)]
     return {version: one for one in reversed(mine) for version in wanted & one.says.markers.keys()}
 
 

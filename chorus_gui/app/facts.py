@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from chorus_gui.app.folders import receipts_folder
 from chorus_gui.app.holds import known_here, known_to_stay
-from chorus_gui.app.receipt_order import Kept, in_order, newest_names, read
+from chorus_gui.app.receipt_order import Kept, in_order, newest
 from chorus_gui.app.this_store import of_this_store
 from chorus_gui.app.values import CopyFacts, CredentialFacts, CustodyFacts, JournalFacts, ReceiptFacts, ReviewFacts, StoreKind, WrongFacts
 from chorus_gui.app.words import LOOKS_EMPTY, empty_folder
@@ -332,8 +332,8 @@ def receipts(config: Config, ctx: JobContext, folder: Path | None = None) -> tup
     from chorus_gui.app.shared import shared_folder
 
     others = shared_folder(config)
-    files = [file for place in ((folder,) if folder else (receipts_folder(), others)) for file in newest_names(place)]
-    kept = [one for one in read(files, ctx) if one.file.parent == others or one.says.journal == str(config.journal.local)]
+    read = (one for place in ((folder,) if folder else (receipts_folder(), others)) for one in newest(place, ctx))
+    kept = [one for one in read if one.file.parent == others or one.says.journal == str(config.journal.local)]
     mine = [one for one in in_order(kept, others) if of_this_store(config, one.says.store, one.says.host)]
     return tuple(_receipt_facts(one) for one in mine[:RECEIPTS_SHOWN])
 

@@ -14,6 +14,7 @@ from chorus_gui.core import private
 from chorus_gui.core.errors import UsageError
 from chorus_gui.core.passes import Pass
 from chorus_gui.core.readiness.layout import SUPERSEDED
+from chorus_gui.core.readiness.pass_runs import newest_first
 from chorus_gui.core.refused import refusal
 from chorus_gui.core.rules import EVERYTHING, RuleSet, Severity
 
@@ -170,7 +171,7 @@ def readiness(config: Config, ctx: JobContext) -> ReadinessFacts | None:
     lines = [_counted(line, opened.get(line.rule, 0), len(allowed.get(line.rule, ())), held[line.rule]) for line in found]
     order = {id_: number for number, id_ in enumerate(rules.rules)}
     lines.sort(key=lambda line: (line.severity.rank, order.get(line.rule, len(order))))
-    newest = max(runs, key=lambda run: run.order)
+    newest = newest_first(runs)[0]
     return ReadinessFacts(
         str(newest.result.get("rules", "")), tuple(_pass(run) for run in runs), tuple(lines), dict(config.rules_off), accepted, unknown
     )
@@ -198,7 +199,7 @@ def _held(config: Config, leaks: Iterable[Leak]) -> Counter[str]:
 
 def _lines(runs: Sequence[PassRun], modalities: Sequence[str], rules: RuleSet) -> Iterable[RuleLine]:
     """Each rule from the newest run that could have found it."""
-    newest = sorted(runs, key=lambda run: run.order, reverse=True)
+    newest = newest_first(runs)
     for id_ in rules.rules:
         rule = rules.active(id_)
         if rule is None or rule.first is None:

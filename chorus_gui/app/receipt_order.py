@@ -20,7 +20,7 @@ from chorus_gui.core.job import JobContext
 from chorus_gui.core.receipt import Receipt, from_json
 
 NEWEST, OLDEST = 500, 50
-"""How many receipts of a folder are read: those with the newest names, and with the oldest, because a clock can have been behind."""
+"""How many receipts of a folder are read: those with the newest names, and some with the oldest, because a clock can have been behind."""
 AHEAD_US = 5 * 60 * 1_000_000
 """How far another clock may be ahead of this one"""
 
@@ -47,10 +47,19 @@ class Kept:
     at_us: int
 
 
-def newest_names(folder: Path) -> list[Path]:
-    """The receipts of a folder to read, the newest name first."""
+def newest(folder: Path, ctx: JobContext | None = None, most: int = NEWEST) -> Iterator[Kept]:
+    """The ``most`` receipts of a folder with the newest names, the newest first; then those with an old name that were made after one of these.
+
+    What is between is not read: an old receipt without what followed it would say what is no longer true.
+    """
     files = sorted(folder.glob("*.json"), key=lambda file: file.name, reverse=True)
-    return files if len(files) <= NEWEST + OLDEST else files[:NEWEST] + files[-OLDEST:]
+    there = set[str]()
+    for one in read(files[:most], ctx):
+        there.add(one.sha256)
+        yield one
+    for one in read(files[most:][-OLDEST:], ctx):
+        if one.says.previous in there:
+            yield one
 
 
 def read(files: Iterable[Path], ctx: JobContext | None = None) -> Iterator[Kept]:
@@ -83,7 +92,8 @@ def places(receipts: Sequence[Ended], now_us: int) -> list[int]:
     """The place in time of each receipt, in microseconds since 1970.
 
     That is the time that it has, if it fits the order in which a computer made its receipts.  One that is too late (always: one in
-    the future) is just before the next that fits, one that is too early just after the one before.  As few as possible are moved.
+    the future) is just before the next that fits, or just after the one before if none follows: then no scan is hidden that was made since.
+    One that is too early is just after the one before.  As few as possible are moved.
     """
     at = [one.ended_us for one in receipts]
     latest = now_us + AHEAD_US
@@ -125,7 +135,7 @@ def _place(line: Sequence[int], receipts: Sequence[Ended], at: list[int], latest
             elif one.ended_us > latest and one.known_us:
                 at[number] = min(one.ended_us, max(one.known_us, (before or 0) + 1))
             elif before is not None:
-                at[number] = max(one.ended_us, before + 1)
+                at[number] = before + 1 if one.ended_us > latest else max(one.ended_us, before + 1)
         before = at[number]
 
 

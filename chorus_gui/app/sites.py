@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from chorus_gui.app.facts import UPLOADING
 from chorus_gui.app.folders import receipts_folder
-from chorus_gui.app.receipt_order import Kept, in_order, newest_names, read
+from chorus_gui.app.receipt_order import Kept, in_order, newest
 from chorus_gui.app.site_list import Listed
 from chorus_gui.app.this_store import of_this_store
 from chorus_gui.app.words import files as file_count
@@ -257,7 +257,7 @@ class Runs:
         with self._lock:
             if self._receipts is None:
                 self._receipts = {}
-                for one in read(newest_names(receipts_folder())):
+                for one in newest(receipts_folder()):
                     self._receipts.setdefault(os.path.normcase(one.says.journal), []).append(one)
             return self._receipts.get(os.path.normcase(journal), ())
 
@@ -273,12 +273,16 @@ class Runs:
             return self._reports.get(os.path.normcase(config))
 
 
+_LATEST = 20
+"""Receipts of other computers that are read for each site: one of them is the last run."""
+
+
 def last_run(config: Config, runs: Runs) -> LastRun | None:
     """The latest of what receipts, reports of unattended runs, the journal and the review say; None: nothing is known."""
     from chorus_gui.app.shared import shared_folder
 
     others = shared_folder(config)
-    kept = in_order((*runs.receipts(str(config.journal.local)), *read(newest_names(others))), others)
+    kept = in_order((*runs.receipts(str(config.journal.local)), *newest(others, most=_LATEST)), others)
     found = [(one.at_us, _of_receipt(one.says)) for one in kept if of_this_store(config, one.says.store, one.says.host)][:1]
     found += [(run.at_us, run) for run in (_of_report(runs.report(config.file)), _begun(config), _scanned(config)) if run is not None]
     return max(found, key=lambda one: one[0], default=(0, None))[1]

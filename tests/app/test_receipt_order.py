@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
@@ -19,7 +20,7 @@ from chorus_gui.app.chain import broken_receipts
 from chorus_gui.app.folders import receipts_folder
 from chorus_gui.app.journal import markers
 from chorus_gui.app.last_verification import verification
-from chorus_gui.app.receipt_order import AHEAD_US, NEWEST, OLDEST, Ended, newest_names, places
+from chorus_gui.app.receipt_order import AHEAD_US, Ended, newest, places
 from chorus_gui.app.shared import shared, shared_folder
 from chorus_gui.app.site_list import Listed
 from chorus_gui.app.sites import Runs, look_at
@@ -227,10 +228,23 @@ def test_a_colleague_with_a_clock_that_is_ahead_does_not_hide_later_runs(
     assert [one.versions for one in receipts(world)] == [("v2",), ("v1",)]
 
 
-def test_of_thousands_the_newest_and_the_oldest_names_are_read() -> None:
-    receipts_folder().mkdir(parents=True)
-    for number in range(NEWEST + OLDEST + 5):
-        (receipts_folder() / f"{number:05}.json").touch()
-    names = [int(file.stem) for file in newest_names(receipts_folder())]
-    assert len(names) == NEWEST + OLDEST
-    assert (names[0], names[-1]) == (NEWEST + OLDEST + 4, 0)
+def test_of_thousands_those_with_the_newest_names_are_read_and_old_names_only_if_they_follow_one(world: World) -> None:
+    submitted(world, "v1")
+    (first,) = receipts_folder().glob("*.json")
+    text = json.loads(first.read_text("utf-8"))
+    first.unlink()
+    sha256 = {}
+    for number in range(2, 12):
+        content = json.dumps(text | {"previous": sha256.get(number - 1, "")}).encode()
+        (receipts_folder() / f"2026{number:02}.json").write_bytes(content)
+        sha256[number] = hashlib.sha256(content).hexdigest()
+    for number, previous in ((0, sha256[11]), (1, sha256[3])):  # two runs with a clock of 2015
+        (receipts_folder() / f"2015{number:02}.json").write_text(json.dumps(text | {"previous": previous}), "utf-8")
+    assert [one.file.stem for one in newest(receipts_folder(), most=3)] == ["202611", "202610", "202609", "201500"]
+    assert len(list(newest(receipts_folder()))) == 12
+
+
+def test_a_run_of_the_future_hides_no_later_scan() -> None:
+    """The clock was right again before anything else was done."""
+    ended = [Ended("a", "", 1000), Ended("b", "a", 10**18), Ended("c", "b", 2 * 10**18)]
+    assert places(ended, 5000) == [1000, 1001, 1002]

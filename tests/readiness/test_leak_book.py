@@ -15,6 +15,7 @@ from chorus_gui.core.passes import Pass
 from chorus_gui.core.readiness.checking import Checking
 from chorus_gui.core.readiness.findings import FileState, Unchecked
 from chorus_gui.core.readiness.leaks import FORMAT, LeakBook, book_path
+from chorus_gui.core.readiness.pass_runs import newest_first
 
 ONE = FileState("Images", "a/1.dcm", 10, 1)
 
@@ -169,5 +170,5 @@ def test_which_pass_was_last_does_not_follow_from_a_wrong_clock(tmp_path: Path, 
         with LeakBook(journal) as book, book.checking() as checking:
             checking.deepest, checking.result = deepest, {"rules": str(year)}
     with LeakBook(journal) as book:
-        assert [run.deepest for run in sorted(book.runs(), key=lambda run: run.order)] == [Pass.QUICK, Pass.AT_ONCE, Pass.THOROUGH]
+        assert [run.deepest for run in reversed(newest_first(book.runs()))] == [Pass.QUICK, Pass.AT_ONCE, Pass.THOROUGH]
         assert [run.result for run in book.runs()] == [{"rules": str(year)} for year in (2015, 2036, 2026)]

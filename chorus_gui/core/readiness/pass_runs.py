@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, cast
 
 from chorus_gui.core.passes import Pass
@@ -24,10 +24,12 @@ class PassRun(NamedTuple):
     result: Mapping[str, Any]
     number: int = 0
 
-    @property
-    def order(self) -> tuple[int, int]:
-        """That of a later run is larger."""
-        return self.number, self.ended_us
+
+def newest_first(runs: Iterable[PassRun]) -> list[PassRun]:
+    """By their numbers, which a wrong clock does not change; by their times if an older version of the program made one, without a number."""
+    found = list(runs)
+    numbered = all(run.number for run in found)
+    return sorted(found, key=lambda run: run.number if numbered else run.ended_us, reverse=True)
 
 
 def to_text(result: Mapping[str, Any], number: int) -> str:
@@ -43,6 +45,7 @@ def from_text(rank: int, ended_us: int, text: str) -> PassRun | None:
         if not isinstance(value, dict) or not 0 <= rank < len(passes):
             return None
         result = cast("dict[str, Any]", value)
-        return PassRun(passes[rank], ended_us, result, int(result.pop(_NUMBER, 0)))
+        number = result.pop(_NUMBER, 0)
+        return PassRun(passes[rank], ended_us, result, number if isinstance(number, int) and 0 <= number < 2**53 else 0)
     except DATA_ERRORS:
         return None

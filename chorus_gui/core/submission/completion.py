@@ -168,12 +168,16 @@ def completeness_of_all(store: Store, counts: Sequence[VersionCount], ctx: JobCo
     return found
 
 
+def _are(files: int, what: str, approved: str = "") -> str:
+    return f"1 {approved}file is {what}." if files == 1 else f"{files:,} {approved}files are {what}."
+
+
 def _complete(work: Work, store: GuardedStore, counts: Sequence[VersionCount], approvals: Approvals, *, named: bool) -> Completed:
     version = counts[0].version
     pending = sum(count.pending for count in counts)
     left = approvals.left.get(version, 0)
     if not sum(count.active for count in counts) or pending or left:
-        why = f"{pending:,} files are pending." if pending else f"{left:,} approved files are not uploaded." if left else "It has no files."
+        why = _are(pending, "pending") if pending else _are(left, "not uploaded", "approved ") if left else "It has no files."
         return Completed(version, why=why, expected=True)
     if version not in store.changed:
         now = completeness(store, version, counts)
