@@ -7,6 +7,7 @@ import socket
 
 from chorus_gui.core.config.addresses import account_of_url
 from chorus_gui.core.config.model import Config, Place
+from chorus_gui.core.redact import redact
 
 
 def store_name(place: Place) -> str:
@@ -16,7 +17,7 @@ def store_name(place: Place) -> str:
     """
     if place.folder is not None:
         return os.path.normcase(place.folder)
-    url = place.account.url.rstrip("/").lower()
+    url = redact(place.account.url.partition("?")[0]).rstrip("/").lower()
     account = f"azure://{own}" if (own := account_of_url(url)) else url
     return "/".join(part for part in (account, place.container, place.prefix) if part)
 
