@@ -50,14 +50,14 @@ def _shared(brief: holds.Brief) -> str:
 def _undo(host: Host, intent: hold_intents.UndoHold) -> None:
     workspace, undo = host.workspace(), host.state.undo.of_leaks if intent.leaks else host.state.undo
     if not undo.steps:
-        host.update(undo=UndoList(host.state.undo.steps, NOTHING))
+        host.update(undo=UndoList(host.state.undo.steps, NOTHING, intent.leaks))
         return
     last = undo.steps[-1]
 
     def undone(count: int, since: str) -> str:
         left = tuple(step for step in host.state.undo.steps if step is not last)
         said = f"Undone: {last.text}" if count else f"Nothing was left to undo: {since} since. It was: {last.text}"
-        host.update(undo=UndoList(left, said))
+        host.update(undo=UndoList(left, said, last.of_leaks))
         return said
 
     def kept(brief: holds.Brief) -> str:

@@ -19,6 +19,7 @@ import weakref
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QObject, QThread, QTimer, Signal
@@ -49,6 +50,7 @@ class Job:
     then: Callable[[Job, Outcome[Any]], None]
     ctx: JobContext
     cancellable: bool = True
+    file: Path | None = None
     thread: _JobThread | None = None
     began: float = field(default=0.0)
     run: UploadRun | None = None
@@ -61,7 +63,15 @@ class Job:
     def view(self) -> JobView:
         """As the screen shows it."""
         return JobView(
-            self.id, self.kind, self.title, self.key, self.thread is not None, self.ctx.paused, self.ctx.cancelled, self.cancellable
+            self.id,
+            self.kind,
+            self.title,
+            self.key,
+            self.thread is not None,
+            self.ctx.paused,
+            self.ctx.cancelled,
+            self.cancellable,
+            self.file,
         )
 
 
@@ -93,6 +103,8 @@ class Jobs(QObject):
         self._stay_awake = stay_awake
         self.limit = Limit()
         """The ceiling on bytes a second, of all jobs together"""
+        self.file: Path | None = None
+        """The configuration that is open"""
         self._numbers = itertools.count(1)
         self._jobs: list[Job] = []
         self._paused: set[int] = set()
@@ -111,7 +123,7 @@ class Jobs(QObject):
         cancellable: bool = True,
     ) -> int:
         """Run a step now, or after the earlier ones with the same key; the job's number."""
-        job = Job(next(self._numbers), kind, title, key, step, then, JobContext(self.limit), cancellable)
+        job = Job(next(self._numbers), kind, title, key, step, then, JobContext(self.limit), cancellable, self.file)
         self._jobs.append(job)
         self._start_waiting()
         self.changed.emit()

@@ -71,7 +71,7 @@ NO_PERCENT = (-1, 0)
 """The ID of no job, and how much of it is done."""
 
 
-ELSEWHERE = "Open the configuration of this job to enter a new credential."
+ELSEWHERE = "Open “{file}” to enter a new credential."
 """What to do if a job waits for a credential of a site that is not open."""
 
 
@@ -253,7 +253,7 @@ class MainWindow(QMainWindow):
 
     def _uncover(self) -> None:
         """Make the page as high as what the footer leaves: only when nobody is about to select something that this moves."""
-        self._page_place.setContentsMargins(0, 0, 0, self.footer.extra)
+        self.footer.give_room(self._page_place, self.stack)
 
     def _focus_moved(self, _: QWidget | None, now: QWidget | None) -> None:
         if now is not None and self.stack.isAncestorOf(now) and self.footer.covers(now):
@@ -261,8 +261,9 @@ class MainWindow(QMainWindow):
 
     def _show_waiting(self, waiting: Waiting | None, warning: str = "") -> None:
         running = self.state.running
-        if waiting is not None and waiting.credential and (running is None or running.key != self.state.key):
-            waiting = replace(waiting, credential="", remedy=ELSEWHERE)  # what is entered here is saved in the open configuration
+        file = running.file if running is not None else None
+        if waiting is not None and waiting.credential and waiting.ends and file not in (None, self.state.config_file):
+            waiting = replace(waiting, credential="", remedy=ELSEWHERE.format(file=file))  # a new one is saved in the open configuration
         before = self.waiting.shown
         self.waiting.show_waiting(waiting, warning)
         if waiting == before:

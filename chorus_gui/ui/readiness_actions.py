@@ -67,7 +67,13 @@ def _withdraw(host: Host, intent: intents.WithdrawLeaks) -> None:
 
     def describe(changed: leaks.Changed) -> str:
         said = f"Rule {intent.rule} is no longer accepted for {count_of(changed.count, 'file')}."
-        can_undo(host, UndoStep(said, withdrawn=(intent.rule, changed.at_us)))
+        can_undo(
+            host,
+            UndoStep(
+                f"Withdrew the acceptance of rule {intent.rule} for {count_of(changed.count, 'file')}.",
+                withdrawn=(intent.rule, changed.at_us),
+            ),
+        )
         return f"{said}{_unshared(changed)}"
 
     title = f"Withdraw rule {intent.rule}"

@@ -226,6 +226,7 @@ class Session(QObject):
         self._revision, self._looks = self._revision + 1, self._looks + 1  # what is being read is about another state
         self._use(Workspace(config, self.login) if config else None)
         self.settings.use_limit(self.jobs.limit, config.limit if config else None)
+        self.jobs.file = file
         self.state = replace(
             fresh,
             config_file=file,

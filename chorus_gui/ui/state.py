@@ -103,7 +103,10 @@ class AfterFacts:
 
 @dataclass(frozen=True, slots=True)
 class JobView:
-    """A job that runs or waits.  ``key`` names what it works on (the journal); one runs for each key, the others wait."""
+    """A job that runs or waits.  ``key`` names what it works on (the journal); one runs for each key, the others wait.
+
+    ``file``: the configuration that was open when it was asked for.
+    """
 
     id: int
     kind: JobKind
@@ -113,6 +116,7 @@ class JobView:
     paused: bool = False
     cancelling: bool = False
     cancellable: bool = True
+    file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,11 +218,12 @@ class UndoList:
 
     steps: tuple[UndoStep, ...] = ()
     said: str = ""
+    said_of_leaks: bool = False
 
     @property
     def of_leaks(self) -> UndoList:
         """What the Readiness page can undo: the acts of that page, whatever was held back or released since."""
-        return UndoList(tuple(step for step in self.steps if step.of_leaks), self.said)
+        return UndoList(tuple(step for step in self.steps if step.of_leaks), self.said if self.said_of_leaks else "")
 
 
 @dataclass(frozen=True, slots=True)

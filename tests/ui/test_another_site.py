@@ -310,7 +310,10 @@ def test_the_reasons_of_another_site_are_not_suggested(qtbot: QtBot, window: Mai
 # --- a credential for a job of another site -----------------------------------------------------------------------------
 
 
-def test_the_credential_of_another_sites_job_is_not_asked_for(qtbot: QtBot, window: MainWindow, world: World, other: World) -> None:
+@pytest.mark.parametrize("own_key", [False, True], ids=["on the journal", "beside it"])
+def test_the_credential_of_another_sites_job_is_not_asked_for(
+    own_key: bool, qtbot: QtBot, window: MainWindow, world: World, other: World
+) -> None:
     """It would be saved in the configuration that is open."""
     session, go = window.session, threading.Event()
     session.open(world.file)
@@ -322,13 +325,13 @@ def test_the_credential_of_another_sites_job_is_not_asked_for(qtbot: QtBot, wind
         ctx.progress.waiting(waiting)
         go.wait(20)
 
-    session.start(JobKind.UPLOAD, "Upload", step)
+    session.start(JobKind.DOWNLOAD if own_key else JobKind.UPLOAD, "Transfer", step, key="download" if own_key else None)
     qtbot.waitUntil(lambda: window._renewing is not None, timeout=10_000)
     assert window.waiting.enter.isVisible()
     session.open(other.file)
     assert window._renewing is None
     qtbot.waitUntil(lambda: not window.waiting.enter.isVisible(), timeout=10_000)
-    assert "Open the configuration of this job" in window.waiting.text.text()
+    assert f"Open “{world.file}” to enter a new credential." in window.waiting.text.text()
     assert window._renewing is None
     session.open(world.file)
     qtbot.waitUntil(lambda: window._renewing is not None, timeout=10_000)

@@ -184,7 +184,7 @@ def test_a_withdrawal_is_undone_and_then_what_was_accepted(qtbot: QtBot, session
     check(qtbot, session, Pass.AT_ONCE)
     run_job(qtbot, session, readiness_intents.AcceptLeaks("P1", "a phantom"))
     run_job(qtbot, session, readiness_intents.WithdrawLeaks("P1"))
-    withdrawn = "Rule P1 is no longer accepted for 1 file."
+    withdrawn = "Withdrew the acceptance of rule P1 for 1 file."
     assert page.undo.said.full == withdrawn
     undo_with_a_key(qtbot, session, page)
     assert page.undo.said.full == f"Undone: {withdrawn} Before that: Accepted rule P1 for 1 file."

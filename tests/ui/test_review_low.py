@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 from layoutfaults import settled
-from PySide6.QtWidgets import QAbstractItemView
+from PySide6.QtWidgets import QAbstractItemView, QCheckBox
 from pytestqt.qtbot import QtBot
 from uiwalk import SCREENS
 from uiworld import a_session, a_window, run_job, settle
 
 from chorus_gui.app.demo import change_site, make_site, write_config
+from chorus_gui.core.job import OutcomeKind
 from chorus_gui.core.model import Mode
 from chorus_gui.core.review.changes import select_ids
 from chorus_gui.core.review.staging import Staging
@@ -20,6 +21,7 @@ from chorus_gui.core.review.values import Query
 from chorus_gui.ui import intents
 from chorus_gui.ui.main_window import MainWindow
 from chorus_gui.ui.pages.review import ReviewPage
+from chorus_gui.ui.state import JobEnd, JobKind
 
 FOUR = 4
 
@@ -117,3 +119,67 @@ def test_what_is_folded_on_a_small_screen_is_a_click_away(qtbot: QtBot, window: 
     settled(window)
     assert {key for key, tile in page.tiles.tiles.items() if tile.isVisible()} == before, "a hold moves nothing"
     assert "held" in before
+
+
+def test_no_modality_is_never_folded_away(qtbot: QtBot, window: MainWindow, file: Path) -> None:
+    """Otherwise the button that scans is disabled, and what to do about it is hidden."""
+    session, page = window.session, window.page("review")
+    assert isinstance(page, ReviewPage)
+    window.do(intents.OpenConfig(file))
+    settle(qtbot, session)
+    run_job(qtbot, session, intents.Scan())
+    window.show_page("review")
+    settled(window)
+    for box in page.scan.findChildren(QCheckBox):
+        box.setChecked(False)
+    assert not page.scan.as_configured
+    window.resize(SCREENS["1366×768 at 125 %"])
+    settled(window)
+    assert page.scan.mode.isVisible()
+    assert not page.head.options.isEnabled()
+    assert "differ from the configuration" in page.head.options.toolTip()
+
+
+def test_the_button_that_scans_keeps_the_focus_when_it_gets_another_place(qtbot: QtBot, window: MainWindow, file: Path) -> None:
+    session, page = window.session, window.page("review")
+    assert isinstance(page, ReviewPage)
+    window.do(intents.OpenConfig(file))
+    settle(qtbot, session)
+    run_job(qtbot, session, intents.Scan())
+    window.resize(1366, 900)
+    window.show_page("review")
+    window.activateWindow()
+    qtbot.waitActive(window)
+    for size in ((1093, 534), (1366, 900)):
+        page.scan.go.setFocus()
+        window.resize(*size)
+        settled(window)
+        assert page.scan.go.hasFocus()
+
+
+def test_a_message_at_the_foot_folds_nothing(qtbot: QtBot, window: MainWindow, file: Path) -> None:
+    """In a window that is just high enough without it."""
+    session, page = window.session, window.page("review")
+    assert isinstance(page, ReviewPage)
+    window.do(intents.OpenConfig(file))
+    settle(qtbot, session)
+    run_job(qtbot, session, intents.Scan())
+    session.update(last=None)
+    window.show_page("review")
+    height = 700
+    while not page.head.options.isVisible():
+        height -= 5
+        window.resize(1097, height)
+        settled(window)
+    window.resize(1097, height + 5)
+    settled(window)
+    assert not page.head.options.isVisible()
+    text = "The file could not be saved because another program has it open. " * 5
+    before = page.height()
+    session.update(last=JobEnd(1, JobKind.SAVE, "Save", OutcomeKind.FAILED, text, "Try again."))
+    qtbot.waitUntil(lambda: window.footer.extra > 0, timeout=10_000)
+    window.footer.outgrown.emit()  # the mouse rests
+    settled(window)
+    assert page.height() < before
+    assert not page.head.options.isVisible()
+    assert page.scan.mode.isVisible()

@@ -46,6 +46,7 @@ from chorus_gui.ui.state import JobKind, JobProgress, SessionState
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import EmptyState, column
 from chorus_gui.ui.widgets.files import ask_open, ask_save
+from chorus_gui.ui.widgets.footer import taken_by_footer
 from chorus_gui.ui.widgets.scrolling import Stack
 
 CSV = "Comma-separated values (*.csv)"
@@ -157,7 +158,8 @@ class ReviewPage(Page):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """In a low window the table is more important than large tiles."""
         super().resizeEvent(event)
-        compact, low = self.height() < COMPACT_BELOW, self.height() < LOW_BELOW
+        room = self.height() + taken_by_footer(self)
+        compact, low = room < COMPACT_BELOW, room < LOW_BELOW
         self.head.set_space(compact=compact, low=low)
         self.tiles.set_compact(compact=compact, low=low)
         self.notices.set_compact(compact=compact)

@@ -9,6 +9,9 @@ from chorus_gui.ui.pages.review_parts import ScanBar
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import ElidedLabel, button, column, label, row
 
+_OPTIONS = "Show or hide the mode and the modalities of every scan"
+_DIFFER = "The mode and the modalities are shown as long as they differ from the configuration"
+
 
 class ReviewHead(QWidget):
     """Where there is space, the bar that scans has a line of its own.  Otherwise its button is next to Approve, once there is a review.
@@ -21,7 +24,7 @@ class ReviewHead(QWidget):
         self._scan = scan
         self._low = self._configured = self._reviewed = False
         self.lead = ElidedLabel(role="muted", mode=Qt.TextElideMode.ElideRight)
-        self.options = button("Scan op&tions", "Show or hide the mode and the modalities of every scan")
+        self.options = button("Scan optio&ns", _OPTIONS)
         self.options.setCheckable(True)
         self.options.hide()
         self.options.toggled.connect(lambda _: self._arrange())
@@ -49,8 +52,13 @@ class ReviewHead(QWidget):
 
     def _arrange(self) -> None:
         folds = self._low and self._configured and self._reviewed
-        if folds and not self._scan.as_configured:
+        differs, focused = not self._scan.as_configured, self._scan.go.hasFocus()
+        if folds and differs:
             self.options.setChecked(True)
+        self.options.setEnabled(not differs)
+        self.options.setToolTip(_DIFFER if differs else _OPTIONS)
         self.options.setVisible(folds)
         self._scan.setVisible(self._configured and not (folds and not self.options.isChecked()))
         self._scan.lend_button(self._line if folds else None)
+        if focused:
+            self._scan.go.setFocus()  # its place was hidden for a moment

@@ -100,7 +100,7 @@ class ScanBar(Card):
     @property
     def as_configured(self) -> bool:
         """A scan is made as the configuration says."""
-        return ScanChoice(self.mode.currentData(), self.chosen) == ScanChoice()
+        return self.mode.currentData() == ScanChoice().mode and all(box.isChecked() for box in self._boxes.values())
 
     def lend_button(self, line: QBoxLayout | None) -> None:
         """Put the button that scans into this line, before its last widget, or (None) back."""

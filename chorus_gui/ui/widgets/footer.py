@@ -22,6 +22,16 @@ _MARGIN, _INSIDE, _LINE = 3, 14, 1
 PART = 3
 """It is at most this part of the window's height, but for the last row and a message of :data:`LINES` lines."""
 
+_COVERED = "covered by the footer"
+
+
+def taken_by_footer(page: QWidget) -> int:
+    """The pixels by which a message makes a page shorter.  It comes and goes by itself, so no page may arrange its parts by that."""
+    above: QWidget | None = page
+    while above is not None and above.property(_COVERED) is None:
+        above = above.parentWidget()
+    return int(above.property(_COVERED)) if above is not None else 0
+
 
 class Footer(QWidget):
     """Keeps the place of one row, and draws all rows, the last one at the bottom; those above it scroll if they need too much.
@@ -71,6 +81,11 @@ class Footer(QWidget):
     def extra(self) -> int:
         """How much higher than the strip it is now; pixels."""
         return self._extra
+
+    def give_room(self, place: QLayout, pages: QWidget) -> None:
+        """Leave at the end of ``place`` what the rows need beyond the strip; ``pages`` are in it."""
+        pages.setProperty(_COVERED, self._extra)
+        place.setContentsMargins(0, 0, 0, self._extra)
 
     def sizeHint(self) -> QSize:
         """The strip: room for the bar of a job, and for a message of :data:`LINES` lines."""
