@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QBoxLayout, QWidget
 
 from chorus_gui.ui.pages.review_parts import ScanBar
+from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.theme import SPACE
 from chorus_gui.ui.widgets.basics import ElidedLabel, button, column, label, row
 
@@ -56,7 +57,7 @@ class ReviewHead(QWidget):
         if folds and differs:
             self.options.setChecked(True)
         self.options.setEnabled(not differs)
-        self.options.setToolTip(_DIFFER if differs else _OPTIONS)
+        self.options.setToolTip(plain_text(_DIFFER if differs else _OPTIONS))
         self.options.setVisible(folds)
         self._scan.setVisible(self._configured and not (folds and not self.options.isChecked()))
         self._scan.lend_button(self._line if folds else None)
