@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import time
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from memorystore import MemoryStore
-from sending import Site, md5_hex, send
+from sending import Probe, Site, md5_hex, send
 
 from chorus_gui.core.errors import (
     AccessError,
@@ -154,6 +155,26 @@ def test_each_request_with_content_has_the_md5_that_the_store_is_to_check(site: 
     run = send(site.items, site.root, Strict(limits=limits))
     assert (run.error, run.failures) == (None, {})
     assert run.proofs["a"].md5 == md5_hex((site.root / "a").read_bytes())
+
+
+@WAYS
+def test_a_file_that_was_changed_before_is_not_read(site: Site, limits: StoreLimits) -> None:
+    """It can be large."""
+    site.add("a", os.urandom(1030))
+    os.utime(site.root / "a", ns=(10**18, 10**18))
+    source = Probe(site.root, {})
+    run = send(site.items, source, MemoryStore(limits=limits))
+    assert run.failures["a"].kind == "SourceChangedError"
+    assert source.bytes_read == 0
+
+
+@pytest.mark.parametrize(("size", "says"), [(1000, "only [0-9,]+ bytes could be read"), (1031, "more (bytes could be|were) read")])
+@WAYS
+def test_a_file_with_another_size_while_it_is_read_says_which(site: Site, limits: StoreLimits, size: int, says: str) -> None:
+    site.add("a", os.urandom(1030))
+    source = Probe(site.root, {("a", 0): lambda: os.truncate(site.root / "a", size)})
+    run = send(site.items, source, MemoryStore(limits=limits))
+    assert re.search(says, run.failures["a"].cause)
 
 
 @WAYS
