@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from pytestqt.qtbot import QtBot
 
+from chorus_gui.core.job import JobContext
 from chorus_gui.ui.intents import Intent
+from chorus_gui.ui.jobs import Reader
 from chorus_gui.ui.main_window import MainWindow
 from chorus_gui.ui.session import Session
 from chorus_gui.ui.settings import Settings
@@ -57,3 +60,23 @@ def run_job(qtbot: QtBot, session: Session, intent: Intent) -> None:
     with qtbot.waitSignal(session.ended, timeout=20_000):
         session.do(intent)
     settle(qtbot, session)
+
+
+def block(qtbot: QtBot, reader: Reader) -> Callable[[], None]:
+    """Keep a reader busy; what lets it continue, and waits until it has answered everything."""
+    go, begun = threading.Event(), threading.Event()
+
+    def step(_: JobContext) -> None:
+        begun.set()
+        go.wait(20)
+
+    reader.ask(reader, step, lambda _: None)
+    qtbot.waitUntil(begun.is_set, timeout=10_000)
+
+    def let_go() -> None:
+        done: list[None] = []
+        reader.ask(reader, lambda _: None, lambda _: done.append(None))
+        go.set()
+        qtbot.waitUntil(lambda: bool(done), timeout=10_000)
+
+    return let_go

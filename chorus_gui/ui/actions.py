@@ -92,7 +92,8 @@ def _save_config(host: Host, intent: intents.SaveConfig) -> None:
 
     def done(file: Path) -> str:
         others = any(job.kind not in (JobKind.SAVE, JobKind.TEST) for job in host.state.jobs)
-        opens(file)
+        if intent.opens:
+            opens(file)
         return f"Saved {file.name}." + (" The running job still uses the earlier one." if others else "")
 
     host.start(

@@ -102,12 +102,14 @@ class SaveConfig(Intent):
     """Write ``text`` as the configuration ``file``, as :class:`~chorus_gui.core.config.save.ConfigDocument` does, and open it.
 
     ``overwrite``: even if another program changed the file since ``based_on`` (its text when it was opened; None: a new file).
+    ``opens`` False: only write it, because another configuration is open.
     """
 
     file: Path
     text: str
     based_on: str | None = None
     overwrite: bool = False
+    opens: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pytestqt.qtbot import QtBot
-from uiworld import a_window, run_job, settle
+from uiworld import a_window, block, run_job, settle
 from world import World
 
-from chorus_gui.app import configuration
-from chorus_gui.core.errors import ConfigError, Why
+from chorus_gui.core.errors import Why
 from chorus_gui.core.job import JobContext
 from chorus_gui.core.waiting import Waiting
 from chorus_gui.ui import intents
-from chorus_gui.ui.jobs import Reader
 from chorus_gui.ui.main_window import MainWindow
 from chorus_gui.ui.models.tree import TreeModel
 from chorus_gui.ui.pages import Page
-from chorus_gui.ui.pages.configuration import ConfigurationPage
 from chorus_gui.ui.pages.history import HistoryPage
 from chorus_gui.ui.session import Session
 from chorus_gui.ui.state import JobKind
 
-REFUSED = ConfigError("The disk is full.", remedy="Delete some files.")
 PAGES = ("overview", "configuration", "readiness", "review", "upload", "verify", "history", "doctor", "log")
 
 
@@ -42,193 +38,7 @@ def window(qtbot: QtBot, session: Session) -> Iterator[MainWindow]:
         yield window
 
 
-class Slow:
-    """The first save waits, and then raises ``error`` or saves; the later ones save at once."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.go, self.error = threading.Event(), REFUSED
-        self.fails, self._first, self._real = True, True, configuration.save
-        monkeypatch.setattr(configuration, "save", self._save)
-
-    def _save(self, *args: Any, **options: Any) -> Any:
-        first, self._first = self._first, False
-        if first:
-            assert self.go.wait(20)
-            if self.fails:
-                raise self.error
-        return self._real(*args, **options)
-
-
-@pytest.fixture
-def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[Slow]:
-    made = Slow(monkeypatch)
-    yield made
-    made.go.set()
-
-
-def shown(window: MainWindow) -> ConfigurationPage:
-    window.show_page("configuration")
-    page = window.page("configuration")
-    assert isinstance(page, ConfigurationPage)
-    return page
-
-
-def read(qtbot: QtBot, window: MainWindow, file: Path) -> ConfigurationPage:
-    """Open a file, until the page shows it."""
-    page = shown(window)
-    window.session.open(file)
-    qtbot.waitUntil(lambda: page._draft is not None and page._draft.file == file and page._checked is not None, timeout=10_000)
-    return page
-
-
-def edit(page: ConfigurationPage, more: str = "page_size = 77\n") -> str:
-    """Something to save; the text with it."""
-    assert page._draft is not None
-    draft = page._draft.with_text(page._draft.text + more)
-    page._apply(draft, at_once=True)
-    return draft.text
-
-
-def end(qtbot: QtBot, window: MainWindow, slow: Slow) -> None:
-    slow.go.set()
-    qtbot.waitUntil(lambda: window.session.jobs.idle, timeout=10_000)
-    settle(qtbot, window.session)
-
-
-# --- a save that ends late ----------------------------------------------------------------------------------------------
-
-
-def test_a_save_that_fails_late_says_nothing_on_another_site(
-    qtbot: QtBot, window: MainWindow, world: World, other: World, slow: Slow
-) -> None:
-    page = read(qtbot, window, world.file)
-    mine = edit(page)
-    page.save.click()
-    read(qtbot, window, other.file)
-    end(qtbot, window, slow)
-    assert page._draft is not None
-    assert page._draft.text == other.file.read_text("utf-8")
-    assert not page.conflict.isVisible()
-    assert not page._draft.modified
-    read(qtbot, window, world.file)
-    assert page._draft.text == mine, "and nothing that was typed is lost"
-    assert page._draft.modified
-    assert page.save.isEnabled()
-
-
-def test_a_text_that_could_not_be_saved_as_another_file_comes_back_with_its_site(
-    qtbot: QtBot, window: MainWindow, world: World, other: World, slow: Slow
-) -> None:
-    page = read(qtbot, window, world.file)
-    mine = edit(page)
-    page.save_to(world.base / "second.toml")
-    read(qtbot, window, other.file)
-    end(qtbot, window, slow)
-    assert page._draft is not None
-    assert page._draft.text == other.file.read_text("utf-8"), "the text of one site is never put into the form of another"
-    assert not page.conflict.isVisible()
-    read(qtbot, window, world.file)
-    assert page._draft.text == mine
-    assert page._draft.modified
-
-
-def test_another_site_can_be_saved_meanwhile(qtbot: QtBot, window: MainWindow, world: World, other: World, slow: Slow) -> None:
-    page = read(qtbot, window, world.file)
-    edit(page)
-    page.save.click()
-    read(qtbot, window, other.file)
-    theirs = edit(page, "page_size = 88\n")
-    assert page.save.isEnabled()
-    page.save.click()
-    end(qtbot, window, slow)
-    assert other.file.read_text("utf-8") == theirs
-    assert not page.conflict.isVisible(), "the save that failed is the one of the other site"
-    assert not page.modified
-
-
-def test_who_comes_back_before_it_fails_is_told_there(qtbot: QtBot, window: MainWindow, world: World, other: World, slow: Slow) -> None:
-    page = read(qtbot, window, world.file)
-    mine = edit(page)
-    page.save.click()
-    assert not page.save.isEnabled()
-    read(qtbot, window, other.file)
-    read(qtbot, window, world.file)
-    assert not page.save.isEnabled(), "it is still being saved"
-    end(qtbot, window, slow)
-    assert page.conflict.isVisible()
-    assert "The disk is full." in page.conflict.text.text()
-    assert page._draft is not None
-    assert page._draft.text == mine
-    assert page.save.isEnabled()
-
-
-@pytest.mark.parametrize("back", [False, True])
-def test_what_was_saved_late_is_not_called_a_change_of_others(
-    back: bool, qtbot: QtBot, window: MainWindow, world: World, other: World, slow: Slow
-) -> None:
-    """Both if the person comes back before it is saved, and after that; with what was typed since."""
-    slow.fails = False
-    page = read(qtbot, window, world.file)
-    saved = edit(page)
-    page.save.click()
-    mine = edit(page, "# more\n")
-    read(qtbot, window, other.file)
-    if back:
-        read(qtbot, window, world.file)
-    end(qtbot, window, slow)
-    read(qtbot, window, world.file)
-    settle(qtbot, window.session)
-    assert world.file.read_text("utf-8") == saved
-    assert not page.conflict.isVisible()
-    assert page._draft is not None
-    assert (page._draft.text, page._draft.based_on) == (mine, saved)
-
-
-def test_a_late_save_does_not_leave_the_site_that_was_opened_since(
-    qtbot: QtBot, window: MainWindow, world: World, other: World, slow: Slow
-) -> None:
-    """Both configurations cannot be used yet, so their jobs have the same key."""
-    slow.fails = False
-    for one in (world, other):
-        one.file.write_text(one.file.read_text("utf-8") + "[broken\n", "utf-8")
-    page = read(qtbot, window, world.file)
-    edit(page)
-    page._write(page._draft, overwrite=False)  # type: ignore[arg-type]
-    read(qtbot, window, other.file)
-    end(qtbot, window, slow)
-    assert window.state.config_file == other.file
-
-
-def test_an_error_of_something_else_does_not_end_a_save(qtbot: QtBot, window: MainWindow, world: World, slow: Slow) -> None:
-    page = read(qtbot, window, world.file)
-    edit(page)
-    page.save.click()
-    window.session.show_error(ConfigError("Something else went wrong."))
-    assert not page.conflict.isVisible()
-    assert not page.save.isEnabled()
-
-
 # --- an answer that comes late ------------------------------------------------------------------------------------------
-
-
-def block(qtbot: QtBot, reader: Reader) -> Callable[[], None]:
-    """Keep a reader busy; what lets it continue, and waits until it has answered everything."""
-    go, begun = threading.Event(), threading.Event()
-
-    def step(_: JobContext) -> None:
-        begun.set()
-        go.wait(20)
-
-    reader.ask(reader, step, lambda _: None)
-    qtbot.waitUntil(begun.is_set, timeout=10_000)
-
-    def let_go() -> None:
-        done: list[None] = []
-        reader.ask(reader, lambda _: None, lambda _: done.append(None))
-        go.set()
-        qtbot.waitUntil(lambda: bool(done), timeout=10_000)
-
-    return let_go
 
 
 @pytest.mark.parametrize("another", ["configuration", "journal", "none"])

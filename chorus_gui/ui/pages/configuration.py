@@ -30,7 +30,7 @@ from chorus_gui.ui.pages.configuration_saving import Save, Saves
 from chorus_gui.ui.pages.configuration_site import LOOK, SiteLook
 from chorus_gui.ui.pages.configuration_tester import TesterTab
 from chorus_gui.ui.pages.configuration_text import TextTab
-from chorus_gui.ui.pages.configuration_words import credentials
+from chorus_gui.ui.pages.configuration_words import why_unreadable, with_central_credentials
 from chorus_gui.ui.shown import plain_text
 from chorus_gui.ui.state import JobKind, SessionState
 from chorus_gui.ui.theme import SPACE
@@ -54,7 +54,6 @@ class ConfigurationPage(Page):
         self._state = SessionState()
         self._draft: Draft | None = None
         self._checked: Checked | None = None
-        self._left: dict[Path, Draft] = {}
         self._saves = Saves()
         self._marked = self._unreadable = False
         self._assistant: Assistant | None = None
@@ -192,11 +191,16 @@ class ConfigurationPage(Page):
 
     def _draw_head(self) -> None:
         draft, file = self._draft, self._state.config_file
-        saving = self._saves.of(file) is not None
+        saving, waits = self._saves.of(file) is not None, self._saves.elsewhere(file)
+        marked = self.modified or bool(self._saves.left)
+        if marked != self._marked:
+            self._marked = marked
+            self.unsaved.emit(marked)
         reading = draft is None and file is not None and not self._unreadable
         self.body.setVisible(draft is not None or reading)
         self.empty.setVisible(draft is None and not reading)
-        self._contents.setEnabled(draft is not None)
+        self._contents.setEnabled(draft is not None and not waits)  # until the draft of “Save as” is the other file's, or comes back
+        self.panel.setEnabled(not waits)
         self._contents.setVisible(draft is not None)
         if reading:
             self.file.set_full(str(file))
@@ -216,19 +220,15 @@ class ConfigurationPage(Page):
         self.save_as.setEnabled(not saving)
         self.revert.setEnabled(draft.modified and not saving)
         self.test.setEnabled(not self._testing and self._checked is not None and self._checked.config is not None)
-        waits = "Fix the problems first. Then every place can be tested." if self._checked and self._checked.faults else ""
-        self.test.setToolTip(plain_text(waits or "Test every place with the text on this page, saved or not"))
-        marked = any(kept.modified for kept in (*self._left.values(), draft))
-        if marked != self._marked:
-            self._marked = marked
-            self.unsaved.emit(marked)
+        first = "Fix the problems first. Then every place can be tested." if self._checked and self._checked.faults else ""
+        self.test.setToolTip(plain_text(first or "Test every place with the text on this page, saved or not"))
 
     # --- reading and checking ---------------------------------------------------------------------------------------
 
     def _read(self, file: Path | None) -> None:
         if self._draft is not None and self._draft.file != file:
             if self._draft.modified:
-                self._left[self._draft.file] = self._draft
+                self._saves.left[self._draft.file] = self._draft
             self._forget()
         self._unreadable = False
         if file is not None:
@@ -253,20 +253,14 @@ class ConfigurationPage(Page):
         saved = self._saves.was_read(file, text)
         if outcome.kind is not OutcomeKind.DONE:
             if self._draft is None:
-                error = outcome.error
-                why = (
-                    " ".join(part for part in (error.what, error.remedy) if part)
-                    if error
-                    else "The program stopped at an error of its own."
-                )
                 self._unreadable = True
-                self.empty.say("The configuration cannot be read", why, "Set up this site again")
+                self.empty.say("The configuration cannot be read", why_unreadable(outcome.error), "Set up this site again")
                 self._draw_head()
             return
-        kept = self._left.pop(file, None) or self._draft
+        kept = self._saves.left.pop(file, None) or self._draft
         if kept is None or not kept.modified or kept.text == text or (saved is not None and saved.text == kept.text):
             self._apply(Draft(file, text, text), at_once=True)
-        elif saved is not None:  # the person continued while it was being saved
+        elif saved is not None and saved.text == text:  # the person continued while it was being saved
             self._apply(Draft(file, kept.text, text))
         else:
             self._apply(kept, at_once=True)
@@ -335,14 +329,8 @@ class ConfigurationPage(Page):
             self._apply(self._draft.with_fix(fault), at_once=True)
 
     def _copy_credentials(self) -> None:
-        draft = self._draft
-        if draft is None or draft.reading is None:
-            return
-        for meaning in credentials("central"):
-            value = draft.own((meaning, DEFAULT))
-            scalar = value if isinstance(value, (str, int, bool)) and value != "" else None
-            draft = draft.with_value((meaning.replace("central.", "journal.", 1), DEFAULT), scalar)
-        self._apply(draft, at_once=True)
+        if self._draft is not None and self._draft.reading is not None:
+            self._apply(with_central_credentials(self._draft), at_once=True)
 
     def _show_finding(self, fault: Fault) -> None:
         where = self._draft.where_of(fault) if self._draft else None
@@ -394,12 +382,16 @@ class ConfigurationPage(Page):
     def _write_both(self, draft: Draft, *, overwrite: bool) -> None:
         """The page shows what is saved: otherwise the journal's new token would look like an unsaved change of this page."""
         self._redraft(draft)
+        if draft.file in self._saves.left:
+            self._saves.left[draft.file] = draft
         self._write(draft, overwrite=overwrite)
 
     def _write(self, draft: Draft, *, overwrite: bool, before: Draft | None = None) -> None:
         before = before or draft
-        self.conflict.forget()
-        wanted = intents.SaveConfig(draft.file, draft.text, draft.based_on, overwrite)
+        here = before.file == self._state.config_file  # a question can be answered after another file was opened
+        if here:
+            self.conflict.forget()
+        wanted = intents.SaveConfig(draft.file, draft.text, draft.based_on, overwrite, opens=here)
         self._saves.begin(Save(before.file, draft, before), self._state, lambda: self.intent.emit(wanted))
         self._draw_head()
 
@@ -423,20 +415,27 @@ class ConfigurationPage(Page):
         self._write(Draft(file, draft.text, None), overwrite=True, before=draft)
 
     def _watch_saving(self, state: SessionState) -> None:
-        """A save that failed says so here, with what can be done, if its file is still open; otherwise what was not saved is kept for it."""
-        for save, end in self._saves.follow(state):
-            if save.opened == state.config_file:
-                if self._draft is not None:
+        """A save that failed says so here, with what can be done, if its file is still open.  A file that was saved is read again."""
+        for save, failed in self._saves.follow(state, self._draft.file if self._draft else None):
+            if save.opened != state.config_file:
+                continue
+            if failed is not None:
+                if self._draft is not None:  # otherwise it is being read
                     self._apply(self._draft.with_text(save.draft.text) if save.draft.file != save.opened else self._draft)
-                else:  # it is being read
-                    self._left.setdefault(save.opened, save.before)
-                self.conflict.say(f"{end.text} {end.remedy}".strip(), overwrite=end.changed_elsewhere)
-            elif save.before.modified:
-                self._left.setdefault(save.opened, save.before)
+                self.conflict.say(f"{failed.text} {failed.remedy}".strip(), overwrite=failed.changed_elsewhere)
+            elif save.done:  # the session does not open it again if it looks like another site since
+                self._read(save.opened)
 
     def _revert(self) -> None:
         if self._draft is not None:
-            ask_revert(self, self._draft.file, self.reload)
+            file = self._draft.file
+            ask_revert(self, file, lambda: self._discard(file))
+
+    def _discard(self, file: Path) -> None:
+        if self._saves.left.pop(file, None) is not None:  # another file is open
+            self._draw_head()
+        elif file == self._state.config_file:
+            self.reload()
 
     def reload(self) -> None:
         """Discard the changes, and read the file again."""

@@ -1,8 +1,10 @@
-"""How the form groups its keys, and the words of their values.  A test holds it to :data:`~chorus_gui.core.config.keys.KEYS`."""
+"""How the form groups its keys, the words of their values, and what is said about a file.  A test holds it to :data:`~chorus_gui.core.config.keys.KEYS`."""
 
 from __future__ import annotations
 
-from chorus_gui.core.config.keys import CREDENTIAL_TITLES, CREDENTIALS, KEYS, TITLES
+from chorus_gui.app.draft import Draft
+from chorus_gui.core.config.keys import CREDENTIAL_TITLES, CREDENTIALS, DEFAULT, KEYS, TITLES
+from chorus_gui.core.errors import ChorusError
 
 BEHAVIOUR = tuple(meaning for meaning in TITLES if "." not in meaning and meaning not in ("modalities", "exclude"))
 """The keys of the tab Behaviour, in the order of their titles: those that belong to no place."""
@@ -50,3 +52,17 @@ def title(meaning: str) -> str:
 def credentials(place: str) -> tuple[str, ...]:
     """The meanings of a place's credential keys ("journal", "central", "site")."""
     return tuple(f"{place}.{name}" for name in CREDENTIALS if f"{place}.{name}" in KEYS)
+
+
+def with_central_credentials(draft: Draft) -> Draft:
+    """The same credentials for the journal as for the central store."""
+    for meaning in credentials("central"):
+        value = draft.own((meaning, DEFAULT))
+        scalar = value if isinstance(value, (str, int, bool)) and value != "" else None
+        draft = draft.with_value((meaning.replace("central.", "journal.", 1), DEFAULT), scalar)
+    return draft
+
+
+def why_unreadable(error: ChorusError | None) -> str:
+    """Why the file could not be read; None: for a reason that the program does not know."""
+    return " ".join(part for part in (error.what, error.remedy) if part) if error else "The program stopped at an error of its own."
