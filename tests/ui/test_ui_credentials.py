@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -22,10 +22,12 @@ from chorus_gui.core.config.credentials import Origin, Sas
 from chorus_gui.core.config.keys import DEFAULT
 from chorus_gui.core.config.load import load
 from chorus_gui.core.config.model import PlaceKind
+from chorus_gui.ui.assistant import Assistant
 from chorus_gui.ui.assistant.places import SiteStep
 from chorus_gui.ui.main_window import MainWindow
 from chorus_gui.ui.pages import Services
 from chorus_gui.ui.pages.configuration import ConfigurationPage
+from chorus_gui.ui.pages.configuration_fields import Field
 from chorus_gui.ui.session import Session
 from chorus_gui.ui.widgets.dialogs import ConfirmDialog
 
@@ -154,17 +156,8 @@ def test_nobody_looks_at_a_certificate_on_the_screens_thread(
     page.hide()
 
 
-@pytest.mark.parametrize("modality", [DEFAULT, "Images"])
-def test_the_assistant_says_where_the_password_of_a_certificate_comes_from(
-    modality: str, qtbot: QtBot, session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As the Configuration page: only if the file needs one, and nobody looks at it on the screen's thread."""
-    (tmp_path / "site.pfx").write_bytes(b"a certificate that needs a password")
-    (tmp_path / "site.pem").write_text("-----BEGIN CERTIFICATE-----")
-    where, real = set[int](), configuration.certificate_is_locked
-    monkeypatch.setattr(configuration, "certificate_is_locked", lambda *of: (where.add(threading.get_ident()), real(*of))[1])
-    step = SiteStep(Services(session.reader, session.pager, session.settings, None, session.checker))
-    qtbot.addWidget(step)
+def with_certificate(step: SiteStep, modality: str) -> tuple[Field, Callable[[], str]]:
+    """Sign in with a certificate: the field of its path, and what the empty field of its password says."""
     step.show()
     step.fold.open()
     place, form = step.places[modality], next(form for form in FORMS if form.kind is PlaceKind.AZURE)
@@ -178,7 +171,21 @@ def test_the_assistant_says_where_the_password_of_a_certificate_comes_from(
         return edit.placeholderText()
 
     step._key_rows[("site.azure_client_id", modality)].input.edited.emit("6f1c0000-0000-4000-8000-00000000cccc")
-    path = step._key_rows[("site.azure_client_certificate_path", modality)].input
+    return step._key_rows[("site.azure_client_certificate_path", modality)].input, hint
+
+
+@pytest.mark.parametrize("modality", [DEFAULT, "Images"])
+def test_the_assistant_says_where_the_password_of_a_certificate_comes_from(
+    modality: str, qtbot: QtBot, session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the Configuration page: only if the file needs one, and nobody looks at it on the screen's thread."""
+    (tmp_path / "site.pfx").write_bytes(b"a certificate that needs a password")
+    (tmp_path / "site.pem").write_text("-----BEGIN CERTIFICATE-----")
+    where, real = set[int](), configuration.certificate_is_locked
+    monkeypatch.setattr(configuration, "certificate_is_locked", lambda *of: (where.add(threading.get_ident()), real(*of))[1])
+    step = SiteStep(Services(session.reader, session.pager, session.settings, None, session.checker))
+    qtbot.addWidget(step)
+    path, hint = with_certificate(step, modality)
     kept = f"from {credential_store.title()}"
     path.edited.emit((tmp_path / "site.pfx").as_posix())
     qtbot.waitUntil(lambda: hint() == kept, timeout=10_000)
@@ -186,6 +193,38 @@ def test_the_assistant_says_where_the_password_of_a_certificate_comes_from(
     qtbot.waitUntil(lambda: hint() != kept, timeout=10_000)
     assert where
     assert threading.get_ident() not in where
+
+
+@pytest.mark.parametrize("path", ["full", "relative", "moved"])
+@pytest.mark.parametrize("way", ["Next", "Back"])
+def test_the_assistant_looks_again_at_a_certificate(
+    path: str, way: str, qtbot: QtBot, session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It can be put there later.  A relative path is about the folder of the file that will be saved, and the person can choose another one."""
+    monkeypatch.chdir(tmp_path)  # the certificate there is another one
+    (tmp_path / "site.pfx").write_bytes(b"a certificate that needs a password")
+    dialog, folder = Assistant(Services(session.reader, session.pager, session.settings, None, session.checker)), tmp_path / "site"
+    qtbot.addWidget(dialog)
+    (folder / "other").mkdir(parents=True)
+    dialog.ending.edit.setText(str(folder / "config.toml"))
+    dialog.show()
+    field, hint = with_certificate(dialog.site, DEFAULT)
+    dialog.site._key_rows[("site.path", DEFAULT)].input.edited.emit("az://box/site")
+    seen, real = list[object](), dialog.site._show_locked
+    monkeypatch.setattr(dialog.site, "_show_locked", lambda outcome: (real(outcome), seen.append(outcome)))
+    kept = f"from {credential_store.title()}"
+    field.edited.emit((folder / "site.pfx").as_posix() if path == "full" else "site.pfx")
+    qtbot.waitUntil(lambda: bool(seen), timeout=10_000)
+    assert hint() != kept
+    where = folder / "other" if path == "moved" else folder
+    dialog.ending.edit.setText(str(where / "config.toml"))
+    (where / "site.pfx").write_bytes(b"a certificate that needs a password")
+    if way == "Next":
+        dialog.next.click()
+    else:
+        dialog._go_to(1)
+        dialog.back.click()
+    qtbot.waitUntil(lambda: hint() == kept, timeout=10_000)
 
 
 @pytest.mark.parametrize("path", ["x" * 300, "a\0b", "missing.pem"])

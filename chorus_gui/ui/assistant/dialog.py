@@ -64,8 +64,8 @@ class Assistant(Dialog):
         self._asked_at: int | None = None
         self._saving_after: int | None = None
         self._busy = False
-        self.site, self.store, self.credential = SiteStep(services), StoreStep(), CredentialStep()
         self.connection, self.preview, self.ending = TestStep(), PreviewStep(), SaveStep()
+        self.site, self.store, self.credential = SiteStep(services, lambda: self.ending.file), StoreStep(), CredentialStep()
         self.steps: tuple[Step, ...] = (self.site, self.store, self.credential, self.connection, self.preview, self.ending)
         self.marks = [StepMark(number, step.title) for number, step in enumerate(self.steps)]
         self.heading = label("", "title")

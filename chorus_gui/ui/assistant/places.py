@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,10 @@ def _explained(choice: QRadioButton, text: str) -> tuple[QRadioButton, QLabel]:
 
 
 class SiteStep(Step):
-    """Where the site's files are.  ``untrusted`` has the name of a server that the person has to confirm."""
+    """Where the site's files are.  ``untrusted`` has the name of a server that the person has to confirm.
+
+    ``file`` is the configuration that will be saved: the paths of certificates can be relative to its folder.
+    """
 
     title = "Site files"
     lead = (
@@ -57,9 +61,9 @@ class SiteStep(Step):
     )
     untrusted = Signal(str)
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, file: Callable[[], Path] = lambda: _FILE) -> None:
         super().__init__()
-        self._services = services
+        self._services, self._file = services, file
         self._draft: Draft | None = None
         self._key_rows: dict[Where, KeyRow] = {}
         self._certificates: dict[Where, str] = {}
@@ -127,15 +131,22 @@ class SiteStep(Step):
         for key_row in [*self._key_rows.values()]:
             key_row.show_draft(draft)
         self.rows = {"": self.places[DEFAULT].path, **{draft.dotted(where): found for where, found in self._key_rows.items()}}
-        self._look_at_certificates(draft)
+        self._look_at_certificates()
         self.changed.emit()
 
-    def _look_at_certificates(self, draft: Draft) -> None:
-        """The password of one that needs it can come from the credential store: the field says so, as on the Configuration page."""
+    def _look_at_certificates(self, *, again: bool = False) -> None:
+        """The password of one that needs it can come from the credential store: the field says so, as on the Configuration page.
+
+        ``again``: it can be another file than the last time.  Not on the reader that tests the step: a share that is gone answers late.
+        """
+        if self._draft is None:
+            return
+        draft = replace(self._draft, file=self._file())
         found = certificates(draft)
-        if found != self._certificates:
+        if found != self._certificates or (again and found):
             self._certificates = found
-            self._services.reader.ask(self, lambda _: locked_passwords(draft), self._show_locked, channel="certificates")
+            reader = self._services.checker or self._services.reader
+            reader.ask(self, lambda _: locked_passwords(draft), self._show_locked, channel="certificates")
 
     def _show_locked(self, outcome: Outcome[frozenset[Where]]) -> None:
         if outcome.kind is not OutcomeKind.DONE or self._draft is None:
@@ -145,6 +156,11 @@ class SiteStep(Step):
             if key_row.locked != (where in self._locked):
                 key_row.locked = where in self._locked
                 key_row.show_draft(self._draft)
+
+    def enter(self, answers: Answers) -> None:
+        """The file's folder can be another one, and a certificate can be there now."""
+        del answers
+        self._look_at_certificates(again=True)
 
     def answer(self, answers: Answers) -> Answers:
         """The places, and what a missing file means."""
@@ -171,6 +187,7 @@ class SiteStep(Step):
 
     def test(self, answers: Answers, file: Path) -> Test:
         """Each folder can be listed; a place in a cloud has what it needs.  What it allows is tested two steps later."""
+        self._look_at_certificates(again=True)
         missing = next((found for place in self.places.values() if (found := place.missing()) is not None), None)
         if missing is not None and self._draft is not None:
             empty = Wrong("This field is empty. Fill it in, or choose another way to sign in.", self._draft.dotted(missing.where))
