@@ -178,8 +178,8 @@ def test_az_gets_no_switch_against_certificates_from_the_users_environment(confi
     assert set(log.read_text().split()) == {"<none>" if verify else "<1>"}
 
 
-def test_a_folder_as_central_store_wants_no_script(config: Config) -> None:
-    with pytest.raises(UsageError, match="is the folder"):
+def test_a_folder_as_central_store_gets_no_script(config: Config) -> None:
+    with pytest.raises(UsageError, match="is a folder"):
         script(replace(config, central=Place(PlaceKind.FOLDER, "D:/x", Path("D:/x"))), Tool.AZCLI)
 
 

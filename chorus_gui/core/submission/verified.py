@@ -69,7 +69,7 @@ def to_json(check: VersionCheck) -> bytes:
     while True:
         value = {"format": FORMAT, **asdict(replace(check, wrong=named))}
         data = json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True).encode("utf-8", "replace")
-        if len(data) <= LARGEST:
+        if len(data) <= LARGEST or not named:
             return data
         named = named[: len(named) // 2]
 
