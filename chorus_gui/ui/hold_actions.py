@@ -54,9 +54,10 @@ def _undo(host: Host, intent: hold_intents.UndoHold) -> None:
         return
     last = undo.steps[-1]
 
-    def undone(count: int, since: str) -> str:
+    def undone(count: int, since: str, what: str = "") -> str:
+        """``what``: how many files, if it is not all of them."""
         left = tuple(step for step in host.state.undo.steps if step is not last)
-        said = f"Undone: {last.text}" if count else f"Nothing was left to undo: {since} since. It was: {last.text}"
+        said = f"Undone{what}: {last.text}" if count else f"Nothing was left to undo: {since} since. It was: {last.text}"
         host.update(undo=UndoList(left, said, last.of_leaks))
         return said
 
@@ -65,7 +66,9 @@ def _undo(host: Host, intent: hold_intents.UndoHold) -> None:
         return _shared(brief) if brief.count else said
 
     def changed(found: leaks.Changed) -> str:
-        said = undone(found.count, "it was accepted again" if last.withdrawn else "it was withdrawn")
+        number = count_of(found.count, "file")  # a colleague can have decided about some of them since
+        part = "" if f" {number}" in last.text else f" for {number}"
+        said = undone(found.count, "it was accepted again" if last.withdrawn else "it was withdrawn", part)
         return f"{said} Colleagues do not see it yet: {found.trouble}" if found.trouble else said
 
     title = f"Undo: {last.text.rstrip('.')}"

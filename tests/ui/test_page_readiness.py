@@ -199,6 +199,18 @@ def test_a_withdrawal_is_undone_and_then_what_was_accepted(qtbot: QtBot, session
     assert page.undo.said.full.startswith(f"Nothing was left to undo: it was accepted again since. It was: {withdrawn}")
 
 
+def test_what_is_undone_for_some_files_says_for_how_many(
+    qtbot: QtBot, session: Session, page: ReadinessPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A colleague decided about the others since."""
+    check(qtbot, session, Pass.AT_ONCE)
+    run_job(qtbot, session, readiness_intents.AcceptLeaks("P1", "a phantom"))
+    run_job(qtbot, session, readiness_intents.WithdrawLeaks("P1"))
+    monkeypatch.setattr(leaks, "undo_withdraw", lambda *_: leaks.Changed(2, 0))
+    undo_with_a_key(qtbot, session, page)
+    assert session.state.undo.said == "Undone for 2 files: Withdrew the acceptance of rule P1 for 1 file."
+
+
 def test_here_the_last_act_of_this_page_is_undone_whatever_was_held_back_since(
     qtbot: QtBot, session: Session, window: MainWindow, page: ReadinessPage
 ) -> None:
