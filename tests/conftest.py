@@ -11,8 +11,8 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache, wraps
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from gcsserver import GcsServer, SignIn, fake_gcs, program, sign_in
 from hospital import Hospital, make_hospital
 from hypothesis import HealthCheck, settings
 from output_schema import faults
+from pytestqt.qtbot import QtBot
 from s3server import S3Server, moto
 
 from chorus_gui.app import demo
@@ -45,6 +46,18 @@ if sys.platform == "win32":  # a screen that is none finds no fonts by itself th
     os.environ.setdefault("QT_QPA_FONTDIR", os.environ.get("CHORUS_TEST_FONTS") or os.path.join(os.environ["WINDIR"], "Fonts"))
 
 
+def _patiently(wait: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(wait)
+    def call(*args: Any, timeout: int = 0, **options: Any) -> Any:
+        return wait(*args, timeout=max(timeout, WAIT_MS), **options)
+
+    return call
+
+
+WAIT_MS = 60_000
+"""The least that a test waits for something that must come: on a busy machine a second of the clock is short."""
+for _name in ("waitUntil", "waitSignal", "waitSignals", "waitActive", "waitExposed"):
+    setattr(QtBot, _name, _patiently(getattr(QtBot, _name)))
 _numbers = itertools.count()
 demo.patient_files = cache(demo.patient_files)  # a patient's images and waveforms take 0.1 s to draw, and are the same each time
 
