@@ -49,7 +49,8 @@ if sys.platform == "win32":  # a screen that is none finds no fonts by itself th
 def _patiently(wait: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(wait)
     def call(*args: Any, timeout: int = 0, **options: Any) -> Any:
-        return wait(*args, timeout=max(timeout, WAIT_MS), **options)
+        least = 0 if options.get("raising") is False else WAIT_MS  # then the test is that nothing comes
+        return wait(*args, timeout=max(timeout, least), **options)
 
     return call
 
