@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pytestqt.qtbot import QtBot
 
+from chorus_gui.app.demo import make_site, write_config
 from chorus_gui.core.job import JobContext
 from chorus_gui.ui.intents import Intent
 from chorus_gui.ui.jobs import Reader
@@ -38,6 +39,12 @@ def a_window(qtbot: QtBot, session: Session) -> Iterator[MainWindow]:
     window.stopped = True
     window.close()
     window.deleteLater()
+
+
+def demo_site(folder: Path, patients: int = 8) -> Path:
+    """The demo's configuration in ``folder``, with its site in riverside/site and a folder as central store."""
+    make_site(folder / "riverside" / "site", patients=patients)
+    return write_config(folder / "riverside", folder / "central-store", folder / "riverside" / "site")
 
 
 def settle(qtbot: QtBot, session: Session) -> None:

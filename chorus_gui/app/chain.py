@@ -37,9 +37,9 @@ def _kept(config: Config, ctx: JobContext) -> Iterator[Kept]:
             yield one
 
 
-def _is_mine(config: Config, one: Kept, others: Path | None = None) -> bool:
-    """It is about this journal: so are all copies of receipts of other computers that were next to it."""
-    return one.says.journal == str(config.journal.local) or one.file.parent == (others or shared_folder(config))
+def _is_mine(config: Config, one: Kept, others: Path) -> bool:
+    """It is about this journal: so are all in ``others``, the copies of receipts of other computers that were next to it."""
+    return one.says.journal == str(config.journal.local) or one.file.parent == others
 
 
 def broken_receipts(config: Config, ctx: JobContext) -> list[Path]:
@@ -71,14 +71,13 @@ def checked_markers(config: Config, found: Mapping[str, Completeness], ctx: JobC
     if checked == found:
         return checked
     others = shared_folder(config)  # below: a wrong clock also gives a receipt a wrong name
-    written = _newest_markers(
-        config, in_order((one for folder in (receipts_folder(), others) for one in newest(folder, ctx)), others), wanted
-    )
+    kept = (one for folder in (receipts_folder(), others) for one in newest(folder, ctx) if _is_mine(config, one, others))
+    written = _newest_markers(config, in_order(kept, others), wanted)
     return checked | _checked_all({version: found[version] for version in written}, written)
 
 
 def _newest_markers(config: Config, kept: Sequence[Kept], wanted: set[str]) -> dict[str, Kept]:
-    mine = [one for one in kept if _is_mine(config, one) and of_this_store(config, one.says.store, one.says.host)]
+    mine = [one for one in kept if of_this_store(config, one.says.store, one.says.host)]
     return {version: one for one in reversed(mine) for version in wanted & one.says.markers.keys()}
 
 

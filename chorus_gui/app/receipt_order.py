@@ -50,7 +50,7 @@ class Kept:
 def newest(folder: Path, ctx: JobContext | None = None, most: int = NEWEST) -> Iterator[Kept]:
     """The ``most`` receipts of a folder with the newest names, the newest first; then those with an old name that were made after one of these.
 
-    What is between is not read: an old receipt without what followed it would say what is no longer true.
+    It does not read those between: without the receipts that followed, an old one would show an outdated state.
     """
     files = sorted(folder.glob("*.json"), key=lambda file: file.name, reverse=True)
     there = set[str]()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -88,11 +89,7 @@ def test_only_runs_of_this_store_count(world: World, other: World, capsys: pytes
 
 
 def test_what_is_missing_in_one_store_is_neither_forgotten_nor_repaired_in_the_other(world: World, other: World) -> None:
-    for file in world.central.rglob("*"):
-        if file.is_file():
-            target = other.central / file.relative_to(world.central)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(file.read_bytes())
+    shutil.copytree(world.central, other.central, dirs_exist_ok=True)
     (world.central / "v1" / A).unlink()
     check(world)
     assert (wrong(world), wrong(other)) == (1, 0)
@@ -166,11 +163,7 @@ def test_receipts_of_both_are_one_chain(world: World, other: World) -> None:
 
 def test_a_marker_is_compared_with_a_receipt_of_its_store(world: World, other: World) -> None:
     """The other store has the version as well, with another marker."""
-    for file in world.central.rglob("*"):
-        if file.is_file():
-            target = other.central / file.relative_to(world.central)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(file.read_bytes())
+    shutil.copytree(world.central, other.central, dirs_exist_ok=True)
     marker = other.central / "v1/submission.json"
     edit(marker, held_back=3)
     assert markers(other.workspace(), other.journal, JobContext())["v1"].complete is Complete.YES

@@ -14,9 +14,9 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QLabel, QStackedWidget, QTableView
 from pytestqt.qtbot import QtBot
 from uiwalk import SCREENS
-from uiworld import a_session, run_job, settle
+from uiworld import a_session, demo_site, run_job, settle
 
-from chorus_gui.app.demo import change_site, make_site, write_config
+from chorus_gui.app.demo import change_site
 from chorus_gui.ui import intents
 from chorus_gui.ui.main_window import MainWindow
 from chorus_gui.ui.models.columns import COLUMNS, DESTINATION, KIND, MODIFIED, PATH, SIZE
@@ -220,9 +220,7 @@ def test_what_cannot_be_read_is_forgotten(tmp_path: Path, view: QTableView, text
 @pytest.fixture
 def reviewing(qtbot: QtBot, tmp_path: Path, request: pytest.FixtureRequest) -> Callable[[], tuple[MainWindow, ReviewPage]]:
     """Opens a window with a review of a second submission: files with an old and a new size and time."""
-    site = tmp_path / "riverside" / "site"
-    make_site(site, patients=8)
-    file = write_config(tmp_path / "riverside", tmp_path / "central-store", site)
+    file, site = demo_site(tmp_path), tmp_path / "riverside" / "site"
 
     def make() -> tuple[MainWindow, ReviewPage]:
         world = a_session(qtbot, tmp_path)

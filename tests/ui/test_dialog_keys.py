@@ -16,9 +16,8 @@ from PySide6.QtWidgets import QApplication, QDialog, QPushButton
 from pytestqt.qtbot import QtBot
 from shiboken6 import isValid
 from uiwalk import SCREENS
-from uiworld import a_session, a_window, run_job, settle
+from uiworld import a_session, a_window, demo_site, run_job, settle
 
-from chorus_gui.app.demo import make_site, write_config
 from chorus_gui.ui import intents
 from chorus_gui.ui.main_window import MainWindow
 from chorus_gui.ui.widgets import dialogs
@@ -55,8 +54,7 @@ def active(qtbot: QtBot, dialog: QDialog) -> None:
 
 
 def test_every_dialog_by_keyboard(qtbot: QtBot, window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    make_site(tmp_path / "riverside" / "site", patients=8)
-    file = write_config(tmp_path / "riverside", tmp_path / "central-store", tmp_path / "riverside" / "site")
+    file = demo_site(tmp_path)
     session = window.session
     window.do(intents.OpenConfig(file))
     settle(qtbot, session)

@@ -29,10 +29,10 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 from uiwalk import SCREENS, Walk, open_dialogs
-from uiworld import a_session, a_window, run_job, settle
+from uiworld import a_session, a_window, demo_site, run_job, settle
 
 import chorus_gui.ui
-from chorus_gui.app.demo import change_site, make_site, write_config
+from chorus_gui.app.demo import change_site
 from chorus_gui.app.demo.faults import make_faults
 from chorus_gui.core.job import OutcomeKind
 from chorus_gui.core.model import Grade
@@ -64,8 +64,7 @@ def window(qtbot: QtBot, tmp_path: Path) -> Iterator[MainWindow]:
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     """The demo site's configuration."""
-    make_site(tmp_path / "riverside" / "site", patients=8)
-    return write_config(tmp_path / "riverside", tmp_path / "central-store", tmp_path / "riverside" / "site")
+    return demo_site(tmp_path)
 
 
 def test_it_finds_what_is_wrong(qtbot: QtBot) -> None:

@@ -14,9 +14,8 @@ from PySide6.QtCore import QAbstractItemModel, QAbstractListModel, QModelIndex, 
 from PySide6.QtGui import QAction, QGuiApplication
 from PySide6.QtWidgets import QAbstractItemView, QApplication, QComboBox, QLabel, QPushButton, QTableView, QTabWidget, QTreeView, QWidget
 from pytestqt.qtbot import QtBot
-from uiworld import a_session, a_window, run_job, settle
+from uiworld import a_session, a_window, demo_site, run_job, settle
 
-from chorus_gui.app.demo import make_site, write_config
 from chorus_gui.ui import intents
 from chorus_gui.ui.main_window import PAGES, MainWindow
 from chorus_gui.ui.pages.configuration import ConfigurationPage
@@ -124,8 +123,7 @@ def window(qtbot: QtBot, tmp_path: Path) -> Iterator[MainWindow]:
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    make_site(tmp_path / "riverside" / "site", patients=4)
-    return write_config(tmp_path / "riverside", tmp_path / "central-store", tmp_path / "riverside" / "site")
+    return demo_site(tmp_path, 4)
 
 
 def test_it_finds_a_secret(qtbot: QtBot) -> None:

@@ -13,7 +13,7 @@ from layoutfaults import settled
 from PySide6.QtCore import QCoreApplication, QEvent, QSize, Qt
 from PySide6.QtWidgets import QTableView, QTabWidget, QTreeView, QWidget
 from pytestqt.qtbot import QtBot
-from uiworld import a_session, run_job, settle
+from uiworld import a_session, demo_site, run_job, settle
 
 from chorus_gui.app.demo import make_site, write_config
 from chorus_gui.ui import intents
@@ -76,8 +76,7 @@ def chosen_of(view: View) -> dict[str, object]:
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    make_site(tmp_path / "riverside" / "site", patients=6)
-    return write_config(tmp_path / "riverside", tmp_path / "central-store", tmp_path / "riverside" / "site")
+    return demo_site(tmp_path, 6)
 
 
 @contextmanager

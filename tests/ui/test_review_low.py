@@ -10,9 +10,9 @@ from layoutfaults import settled
 from PySide6.QtWidgets import QAbstractItemView, QCheckBox
 from pytestqt.qtbot import QtBot
 from uiwalk import SCREENS
-from uiworld import a_session, a_window, run_job, settle
+from uiworld import a_session, a_window, demo_site, run_job, settle
 
-from chorus_gui.app.demo import change_site, make_site, write_config
+from chorus_gui.app.demo import change_site
 from chorus_gui.core.job import OutcomeKind
 from chorus_gui.core.model import Mode
 from chorus_gui.core.review.changes import select_ids
@@ -35,8 +35,7 @@ def window(qtbot: QtBot, tmp_path: Path) -> Iterator[MainWindow]:
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     """The demo site's configuration."""
-    make_site(tmp_path / "riverside" / "site", patients=8)
-    return write_config(tmp_path / "riverside", tmp_path / "central-store", tmp_path / "riverside" / "site")
+    return demo_site(tmp_path)
 
 
 def rows_in_sight(view: QAbstractItemView, row: int = 0) -> int:

@@ -12,10 +12,9 @@ from PySide6.QtCore import QEvent, QObject
 from PySide6.QtGui import QAction, QImage
 from PySide6.QtWidgets import QApplication, QDialog, QLabel, QMenu, QWidget
 from pytestqt.qtbot import QtBot
-from uiworld import a_session, run_job, settle
+from uiworld import a_session, demo_site, run_job, settle
 from world import World
 
-from chorus_gui.app.demo import make_site, write_config
 from chorus_gui.core.job import OutcomeKind
 from chorus_gui.core.model import Grade
 from chorus_gui.ui import intents, theme
@@ -101,12 +100,10 @@ def test_no_part_of_a_dialog_is_a_window_for_a_moment(qtbot: QtBot, shown: Shown
     with a_session(qtbot, tmp_path) as session:
         window = MainWindow(session)
         window.show()
-        base = tmp_path / "riverside"
-        make_site(base / "site", patients=8)
-        window.do(intents.OpenConfig(write_config(base, tmp_path / "central-store", base / "site")))
+        window.do(intents.OpenConfig(demo_site(tmp_path)))
         settle(qtbot, session)
         run, wait = partial(run_job, qtbot, session), partial(qtbot.waitUntil, timeout=20_000)
-        for _, dialog in EveryDialog(window, base / "site", run, wait).all():
+        for _, dialog in EveryDialog(window, tmp_path / "riverside" / "site", run, wait).all():
             dialog.show()
             QApplication.processEvents()
             dialog.done(0)
